@@ -1,0 +1,48 @@
+// Around a client: its command line, how many at once, what it prints, its exit code.
+#pragma once
+
+#include "app/options.hpp"
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace app {
+
+class client {
+public:
+    virtual ~client() = default;
+
+    virtual const client_options& options() const = 0;
+
+    /// Takes one of the --count turns; false when none is left.
+    virtual bool take_turn() = 0;
+
+    /// A new connection, to whichever of the host's addresses answers. Throws std::system_error; when
+    /// nothing has ever answered, that ends the client (exit code 3).
+    virtual asio::awaitable<asio::ip::tcp::socket> connect() = 0;
+
+    /// An answer: `text` is printed on stdout, or, with --tally, the PID in `who` is counted (the digits
+    /// at its end).
+    virtual void answered(const std::string& who, const std::string& text) = 0;
+
+    /// A turn that got no answer: one line on stderr, and exit code 1 in the end.
+    virtual void failed(const std::string& why) = 0;
+};
+
+/// Runs --concurrency copies of `lane` at once; each takes turns until none is left. Returns the exit
+/// code. `demo` is the program to name when nothing listens.
+int run_client(int argc, char** argv, const std::string& name, const std::string& demo,
+               std::function<asio::awaitable<void>(client&)> lane);
+
+/// What went wrong with a connection, in words: "the server closed the connection before ...".
+std::string describe(const std::error_code& error);
+
+} // namespace app

@@ -1,0 +1,261 @@
+#include "app/demo.hpp"
+
+#include "app/terminal.hpp"
+#include "ipc/parent.hpp"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <system_error>
+#include <unistd.h>
+
+namespace app {
+
+using asio::awaitable;
+
+namespace {
+
+constexpr std::chrono::seconds drain_limit{2};
+
+/// A failure with its whole message for the user.
+struct user_error : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+class demo_process : public demo {
+public:
+    demo_process(const demo_description& description, demo_options options)
+        : description_(description), options_(std::move(options)), signals_(context_, SIGINT, SIGTERM),
+          stop_(context_, asio::steady_timer::time_point::max())
+    {
+    }
+
+    int run(const std::function<awaitable<void>(demo&)>& story)
+    {
+        wait_for_signal();
+        std::exception_ptr failure;
+        bool finished = false;
+        asio::co_spawn(context_, story(*this), [&](std::exception_ptr error) {
+            failure = error;
+            finished = true;
+            context_.stop();
+        });
+        context_.run();
+        if (!failure)
+            return finished ? ok : failed;
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& error) {
+            note(description_.name + ": " + error.what());
+        }
+        return ready_ ? failed : cannot_start;
+    }
+
+    asio::any_io_executor executor() const override
+    {
+        return const_cast<asio::io_context&>(context_).get_executor();
+    }
+
+    const demo_options& options() const override { return options_; }
+
+    net::server listen() override
+    {
+        try {
+            return net::listen(executor(), options_.host, options_.port);
+        } catch (const std::system_error& error) {
+            throw user_error(why_not_listening(error.code()));
+        }
+    }
+
+    workers::settings worker_settings() const override
+    {
+        workers::settings settings;
+        settings.count = options_.workers;
+        settings.commands = options_.children;
+        settings.ack_timeout = options_.ack_timeout;
+        settings.respawn = options_.respawn;
+        settings.trace = options_.trace;
+        settings.log = [name = description_.name](const std::string& what) { note(name + ": " + what); };
+        return settings;
+    }
+
+    void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) override
+    {
+        ready_ = true;
+        std::string line = "listening on " + net::to_string(address);
+        line += pids.empty() ? ", no workers yet: each connection gets its own" : ", workers";
+        for (const auto pid : pids)
+            line += ' ' + std::to_string(pid);
+        note(line + "; try: " + client_command(address.port()));
+    }
+
+    awaitable<void> until_stopped(workers::pool& work) override
+    {
+        work.on_last_gone([this] {
+            lost_ = true;
+            stop_.cancel();
+        });
+        co_await wait_for_stop();
+        if (lost_)
+            throw user_error("no worker is left: ending\n  replace workers that end: " +
+                             options_.program + " --respawn");
+        std::size_t alive = 0;
+        for (const auto pid : work.pids())
+            alive += pid != 0;
+        say_stopping(alive);
+        co_await work.stop();
+    }
+
+    awaitable<void> until_stopped() override
+    {
+        co_await wait_for_stop();
+        say_stopping(0);
+    }
+
+private:
+    awaitable<void> wait_for_stop()
+    {
+        while (!stopping_ && !lost_) {
+            std::error_code ignored;
+            co_await stop_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+    }
+
+    void wait_for_signal()
+    {
+        signals_.async_wait([this](std::error_code error, int signal) {
+            if (error)
+                return;
+            if (stopping_)
+                ::_exit(128 + signal); // the children's parent-death signal does the rest
+            stopping_ = true;
+            stop_.cancel();
+            wait_for_signal();
+        });
+    }
+
+    void say_stopping(std::size_t alive) const
+    {
+        if (!options_.quiet)
+            note("stopping: " + std::to_string(alive) + (alive == 1 ? " worker" : " workers") +
+                 " (again to force)");
+    }
+
+    std::string client_command(std::uint16_t port) const
+    {
+        std::string command = sibling(options_.program, "clients", description_.client);
+        if (options_.host != "127.0.0.1" && options_.host != "::1" && options_.host != "::" &&
+            options_.host != "0.0.0.0" && options_.host != "localhost")
+            command += " --host " + options_.host;
+        if (port != 8888)
+            command += " --port " + std::to_string(port);
+        return command;
+    }
+
+    std::string why_not_listening(const std::error_code& error) const
+    {
+        const auto port = std::to_string(options_.port);
+        const auto other =
+            static_cast<std::uint16_t>(options_.port < 65535 ? options_.port + 1 : 8888);
+        const auto elsewhere = options_.program + " --port " + std::to_string(other) + "   and   " +
+                               client_command(other);
+        if (error == std::errc::address_in_use)
+            return "port " + port + " is already in use\n  who has it:   ss -ltnp 'sport = :" + port +
+                   "'\n  another port: " + elsewhere;
+        if (error == std::errc::permission_denied)
+            return "port " + port + " is not for ordinary users (below 1024)\n  another port: " +
+                   options_.program + " --port 8888   and   " + client_command(8888);
+        return "cannot listen on " + options_.host + " port " + port + ": " + error.message() +
+               "\n  an address of this machine: " + options_.program + " --host 127.0.0.1";
+    }
+
+    asio::io_context context_{1};
+    demo_description description_;
+    demo_options options_;
+    asio::signal_set signals_;
+    asio::steady_timer stop_; // never expires: cancelling it wakes until_stopped
+    bool ready_ = false;
+    bool stopping_ = false;
+    bool lost_ = false;
+};
+
+} // namespace
+
+int run_demo(int argc, char** argv, const demo_description& description,
+             std::function<awaitable<void>(demo&)> story)
+{
+    open_standard_streams();
+    try {
+        return demo_process(description, parse_demo(argc, argv, description)).run(story);
+    } catch (const exit_now& now) {
+        return now.code;
+    }
+}
+
+int run_child(int argc, char** argv,
+              std::function<awaitable<void>(const child_options&, ipc::channel&)> story)
+{
+    try {
+        asio::io_context context{1};
+        std::optional<ipc::channel> parent;
+        try {
+            parent.emplace(ipc::connect_to_parent(context.get_executor()));
+        } catch (const ipc::error& error) {
+            const std::string own = argv[0];
+            const std::string main = own.ends_with("_child") ? own.substr(0, own.size() - 6) : own;
+            note(own + ": " + error.what() + "\n  this program is a worker: " + main +
+                 " starts it and leaves it a channel");
+            return bad_usage;
+        }
+        const auto options = parse_child(argc, argv);
+
+        std::exception_ptr failure;
+        bool finished = false;
+        asio::co_spawn(context, story(options, *parent), [&](std::exception_ptr error) {
+            failure = error;
+            finished = true;
+        });
+        while (!finished && context.run_one() > 0) {
+        }
+        if (failure)
+            std::rethrow_exception(failure);
+        // The conversations that are open may end; an idle process leaves at once.
+        parent->close();
+        context.run_for(drain_limit);
+        return ok;
+    } catch (const exit_now& now) {
+        return now.code;
+    } catch (const std::exception& error) {
+        note("worker " + std::to_string(::getpid()) + ": " + error.what());
+        return failed;
+    }
+}
+
+void spawn(asio::any_io_executor executor, awaitable<void> conversation)
+{
+    asio::co_spawn(executor, std::move(conversation), [](std::exception_ptr failure) {
+        try {
+            if (failure)
+                std::rethrow_exception(failure);
+        } catch (const std::exception& error) {
+            note("[" + std::to_string(::getpid()) + "] connection: " + error.what());
+        }
+    });
+}
+
+awaitable<void> delay(std::chrono::milliseconds time)
+{
+    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    co_await timer.async_wait(asio::use_awaitable);
+}
+
+} // namespace app

@@ -1,0 +1,59 @@
+// Around a demo's story: its command line, its signals, its ready line, its exit code.
+#pragma once
+
+#include "app/options.hpp"
+#include "ipc/channel.hpp"
+#include "net/listen.hpp"
+#include "workers/pool.hpp"
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace app {
+
+/// What the main of a demo needs from the process it runs in.
+class demo {
+public:
+    virtual ~demo() = default;
+
+    virtual asio::any_io_executor executor() const = 0;
+    virtual const demo_options& options() const = 0;
+
+    /// net::listen on --host and --port, with an error text for the user.
+    virtual net::server listen() = 0;
+
+    /// --workers, --child, --ack-timeout, --respawn and --trace, for a pool.
+    virtual workers::settings worker_settings() const = 0;
+
+    /// The ready line, on stderr: every worker holds what it needs. `pids` in slot order.
+    virtual void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) = 0;
+
+    /// Completes on Ctrl-C or SIGTERM, then stops the workers (channel closed, 2 s, SIGTERM, SIGKILL).
+    /// A second signal ends the process at once, and the kernel its children. Throws when the last
+    /// worker is gone and none will come.
+    virtual asio::awaitable<void> until_stopped(workers::pool& work) = 0;
+    virtual asio::awaitable<void> until_stopped() = 0;
+};
+
+/// Runs `story` as a program: parses the command line, turns exceptions into one clear message, and
+/// returns the exit code: what is thrown before ready() means "cannot start", later "failed".
+int run_demo(int argc, char** argv, const demo_description& description,
+             std::function<asio::awaitable<void>(demo&)> story);
+
+/// The same for a child. `story` reads the channel and returns when it ends: that is how a worker is
+/// told to finish. What it has begun (spawn) then has 2 s to end.
+int run_child(int argc, char** argv,
+              std::function<asio::awaitable<void>(const child_options&, ipc::channel& parent)> story);
+
+/// Runs `conversation` beside the others: a connection that fails is one line on stderr, no more.
+void spawn(asio::any_io_executor executor, asio::awaitable<void> conversation);
+
+/// setTimeout: completes after `time`.
+asio::awaitable<void> delay(std::chrono::milliseconds time);
+
+} // namespace app

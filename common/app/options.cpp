@@ -1,0 +1,218 @@
+#include "app/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <asio/version.hpp>
+#include <filesystem>
+#include <iostream>
+#include <sstream>
+
+namespace app {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+const CLI::Validator any_port = CLI::Range(0, 65535).description("0..65535");
+const CLI::Validator target_port = CLI::Range(1, 65535).description("1..65535");
+const CLI::Validator some_time = CLI::Range(0, 24 * 3600 * 1000).description("milliseconds");
+
+void add_milliseconds(CLI::App& command, const std::string& flag, milliseconds& value,
+                      const std::string& about)
+{
+    command
+        .add_option_function<long>(
+            flag, [&value](long given) { value = milliseconds(given); }, about)
+        ->check(some_time)
+        ->type_name("MS")
+        ->default_str(std::to_string(value.count()));
+}
+
+void add_common(CLI::App& command)
+{
+    command.set_help_flag("-h,--help", "print this and exit");
+    command.set_version_flag("--version", [name = command.get_name()] {
+        return name + " " PROJECT_VERSION " (asio " +
+               std::to_string(ASIO_VERSION / 100000) + "." +
+               std::to_string(ASIO_VERSION / 100 % 1000) + "." + std::to_string(ASIO_VERSION % 100) +
+               ", nlohmann_json " NLOHMANN_VERSION ", llhttp " LLHTTP_VERSION ", CLI11 " CLI11_VERSION
+               ")";
+    });
+    command.get_formatter()->column_width(32);
+}
+
+void add_http(CLI::App& command, http_options& http)
+{
+    add_milliseconds(command, "--headers-timeout", http.headers_timeout,
+                     "for a request's header to be complete");
+    add_milliseconds(command, "--request-timeout", http.request_timeout,
+                     "for a whole request, body included");
+    add_milliseconds(command, "--keep-alive-timeout", http.keep_alive_timeout,
+                     "for the next request on a kept connection");
+    command.add_option("--max-header-size", http.max_header_size, "bytes of header, else 431")
+        ->check(CLI::Range(64, 16 * 1024 * 1024).description("bytes"))
+        ->type_name("BYTES")
+        ->capture_default_str();
+    command
+        .add_option("--max-requests-per-socket", http.max_requests_per_socket,
+                    "then the connection is closed; 0: no limit")
+        ->type_name("N")
+        ->capture_default_str();
+}
+
+void parse(CLI::App& command, int argc, char** argv)
+{
+    try {
+        command.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0)
+            throw exit_now{command.exit(error)}; // --help, --version: prints them on stdout
+        std::cerr << command.get_name() << ": " << error.what() << "\n  all flags: " << argv[0]
+                  << " --help\n";
+        throw exit_now{bad_usage};
+    }
+}
+
+std::vector<std::string> split_words(const std::string& command)
+{
+    std::istringstream words(command);
+    std::vector<std::string> result;
+    for (std::string word; words >> word;)
+        result.push_back(word);
+    return result;
+}
+
+} // namespace
+
+demo_options parse_demo(int argc, char** argv, const demo_description& description)
+{
+    const std::string path = "build/demos/" + description.name;
+    CLI::App command(path + "\n  " + path + " --port 0 --workers 2" +
+                         (description.modes.empty() ? "" : " --mode " + description.modes.back()) +
+                         "\n\n" + description.about,
+                     description.name);
+    add_common(command);
+
+    demo_options options;
+    options.program = argv[0];
+    options.delay = description.delay;
+    command.add_option("--host", options.host, "address to listen on")->capture_default_str();
+    command.add_option("-p,--port", options.port, "port to listen on; 0: the kernel picks")
+        ->check(any_port)
+        ->type_name("N")
+        ->capture_default_str();
+    command.add_option("-w,--workers", options.workers, "how many children")
+        ->check(CLI::Range(1, 64))
+        ->type_name("N")
+        ->capture_default_str();
+    add_milliseconds(command, "--delay", options.delay, "before answering (our own children)");
+    if (!description.modes.empty()) {
+        options.mode = description.modes.front();
+        command.add_option("--mode", options.mode, "how a connection reaches a child")
+            ->check(CLI::IsMember(description.modes))
+            ->type_name("M")
+            ->capture_default_str();
+    }
+    std::vector<std::string> children;
+    command
+        .add_option("--child", children,
+                    "a program to run as worker instead of ours, 'node child.js' say; repeatable: "
+                    "worker i runs the i-th, in turn")
+        ->allow_extra_args(false)
+        ->type_name("COMMAND");
+    add_milliseconds(command, "--ack-timeout", options.ack_timeout,
+                     "for a worker to acknowledge a handle, or it is killed; 0: for ever");
+    command.add_flag("--respawn", options.respawn, "replace a worker that ends");
+    command.add_flag("--trace", options.trace, "show what crosses the channels, on stderr");
+    command.add_flag("-q,--quiet", options.quiet, "only the ready line and errors");
+    http_options http;
+    if (description.http)
+        add_http(command, http);
+    parse(command, argc, argv);
+
+    for (const auto& child : children) {
+        options.children.push_back(split_words(child));
+        if (options.children.back().empty()) {
+            std::cerr << description.name << ": --child needs a command, for example --child 'node child.js'\n";
+            throw exit_now{bad_usage};
+        }
+    }
+    if (options.children.empty()) {
+        std::vector<std::string> own{own_executable() + "_child", "--delay",
+                                     std::to_string(options.delay.count())};
+        if (description.http)
+            for (const auto& [flag, value] :
+                 {std::pair<const char*, std::size_t>
+                      {"--headers-timeout", http.headers_timeout.count()},
+                  {"--request-timeout", http.request_timeout.count()},
+                  {"--keep-alive-timeout", http.keep_alive_timeout.count()},
+                  {"--max-header-size", http.max_header_size},
+                  {"--max-requests-per-socket", http.max_requests_per_socket}}) {
+                own.emplace_back(flag);
+                own.push_back(std::to_string(value));
+            }
+        options.children.push_back(std::move(own));
+    }
+    return options;
+}
+
+child_options parse_child(int argc, char** argv)
+{
+    CLI::App command("started by its main, which leaves it a channel", argv[0]);
+    command.allow_extras();
+    child_options options;
+    add_milliseconds(command, "--delay", options.delay, "before answering");
+    add_http(command, options.http);
+    parse(command, argc, argv);
+    return options;
+}
+
+client_options parse_client(int argc, char** argv, const std::string& name, bool http)
+{
+    const std::string path = "build/clients/" + name;
+    CLI::App command(path + "\n  " + path + " --port 8889 --count 100 --tally\n\n" +
+                         (http ? "Sends HTTP requests and prints who answered."
+                               : "Opens connections and prints what each one says."),
+                     name);
+    add_common(command);
+
+    client_options options;
+    options.program = argv[0];
+    command.add_option("--host", options.host, "whom to ask; every address it has is tried")
+        ->capture_default_str();
+    command.add_option("-p,--port", options.port, "port to connect to")
+        ->check(target_port)
+        ->type_name("N")
+        ->capture_default_str();
+    command.add_option("-n,--count", options.count, http ? "how many requests" : "how many connections")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
+        ->type_name("N")
+        ->capture_default_str();
+    auto* concurrency =
+        command.add_option("-c,--concurrency", options.concurrency, "how many at once [all, at most 64]")
+            ->check(CLI::Range(1, 1024))
+            ->type_name("N");
+    add_milliseconds(command, "--timeout", options.timeout, "for each answer");
+    if (http)
+        command.add_flag("--keep-alive", options.keep_alive, "reuse connections");
+    command.add_flag("--tally", options.tally, "a bar for each PID instead of the lines");
+    command.add_flag("-q,--quiet", options.quiet, "nothing but errors on stderr");
+    parse(command, argc, argv);
+
+    if (concurrency->count() == 0)
+        options.concurrency = std::min<std::size_t>(options.count, 64);
+    return options;
+}
+
+std::string sibling(const std::string& program, const std::string& folder, const std::string& name)
+{
+    const auto parts = std::filesystem::path(program).parent_path() / ".." / folder / name;
+    return parts.lexically_normal().string();
+}
+
+std::string own_executable()
+{
+    return std::filesystem::read_symlink("/proc/self/exe").string();
+}
+
+} // namespace app

@@ -1,0 +1,94 @@
+// Command lines: the flags of demos, their children and the clients, in one place.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace app {
+
+/// The process exit codes; part of the contract with users and scripts.
+enum exit_code : int {
+    ok = 0,          ///< did what was asked; a demo stopped by a signal did
+    failed = 1,      ///< ran, but a request failed or a worker could not be kept
+    bad_usage = 2,   ///< the command line
+    cannot_start = 3 ///< cannot listen, connect or start a worker
+};
+
+/// The limits of the HTTP server in http_cluster's children, with Node's names and defaults.
+struct http_options {
+    std::chrono::milliseconds headers_timeout{60'000};
+    std::chrono::milliseconds request_timeout{300'000};
+    std::chrono::milliseconds keep_alive_timeout{5'000};
+    std::size_t max_header_size = 16 * 1024;
+    std::size_t max_requests_per_socket = 0; ///< 0: no limit
+};
+
+/// What a demo is called and which of the optional flags it has.
+struct demo_description {
+    std::string name;   ///< "socket_fanout"
+    std::string about;  ///< one sentence for --help
+    std::string client; ///< "net_client"
+    std::chrono::milliseconds delay{100};
+    std::vector<std::string> modes{}; ///< the first is the default; empty: no --mode
+    bool http = false;              ///< has the http_options
+};
+
+struct demo_options {
+    std::string program; ///< as typed, "build/demos/socket_fanout"
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 8888; ///< 0: the kernel picks
+    std::size_t workers = 4;
+    std::chrono::milliseconds delay{100};
+    std::string mode;
+    std::vector<std::vector<std::string>> children; ///< commands to run as workers, never empty
+    bool respawn = false;
+    bool trace = false;
+    bool quiet = false;
+    std::chrono::milliseconds ack_timeout{5000};
+};
+
+struct child_options {
+    std::chrono::milliseconds delay{100};
+    http_options http;
+};
+
+struct client_options {
+    std::string program;
+    std::string host = "localhost";
+    std::uint16_t port = 8888;
+    std::size_t count = 5;
+    std::size_t concurrency = 5; ///< at once; by default all of them, at most 64
+    std::chrono::milliseconds timeout{5000};
+    bool keep_alive = false;
+    bool tally = false;
+    bool quiet = false;
+};
+
+/// Thrown when the process is to end now: --help, --version and mistakes have printed what there is to say.
+struct exit_now {
+    int code;
+};
+
+/// Thrown for a mistake of the user that only shows later; what() is the whole message.
+struct usage_error : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// These three throw exit_now. A child ignores positional arguments: a Node parent may start it as
+/// fork('some.js', {execPath: 'build/demos/http_cluster_child', execArgv: []}).
+demo_options parse_demo(int argc, char** argv, const demo_description& description);
+child_options parse_child(int argc, char** argv);
+client_options parse_client(int argc, char** argv, const std::string& name, bool http);
+
+/// The path of another program of the suite beside `program` (this process's argv[0]), for messages that
+/// tell the user what to type: ("build/demos/socket_fanout", "clients", "net_client").
+std::string sibling(const std::string& program, const std::string& folder, const std::string& name);
+
+/// The path of this process's executable, whatever argv[0] says.
+std::string own_executable();
+
+} // namespace app

@@ -1,0 +1,70 @@
+// Starting a child with a channel, and seeing its end: Node's child_process.fork().
+#pragma once
+
+#include "ipc/channel.hpp"
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+
+#include <memory>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace ipc {
+
+/// How a process ended.
+struct exit_status {
+    int code = 0;   ///< its exit code, when no signal ended it
+    int signal = 0; ///< the signal that ended it, else 0
+
+    bool clean() const noexcept { return code == 0 && signal == 0; }
+};
+
+/// "exited with code 1", "was killed by SIGKILL".
+std::string to_string(const exit_status& status);
+
+/// A child process and the channel to it. Move-only; destroying one whose process still runs kills it
+/// (SIGKILL) and reaps it.
+class child_process {
+public:
+    /// Starts `command` (a path, or a name to be looked up in PATH, then its arguments) with the channel as
+    /// descriptor 3 and NODE_CHANNEL_FD=3, NODE_CHANNEL_SERIALIZATION_MODE=json in its environment.
+    ///
+    /// The child inherits 0, 1, 2 and 3 and nothing else; no signal is blocked or ignored in it; it leads a
+    /// process group of its own, so that Ctrl-C on the terminal reaches the parent alone; and the kernel
+    /// kills it when the parent dies (prctl(2), PR_SET_PDEATHSIG), be it a Node program that would go
+    /// on serving.
+    ///
+    /// Returns when the program is running: a command that cannot be executed throws std::system_error
+    /// here, naming it, and leaves neither process nor descriptor. fork(2) copies only the calling
+    /// thread: no other thread should run.
+    static child_process start(asio::any_io_executor executor, std::vector<std::string> command,
+                               channel_settings settings = {});
+
+    child_process(child_process&&) noexcept;
+    child_process& operator=(child_process&&) noexcept;
+    ~child_process();
+
+    pid_t pid() const noexcept;
+
+    /// False as soon as the process has ended and been reaped.
+    bool running() const noexcept;
+
+    /// Sends a signal through the pidfd: never to a process that has got the same number later.
+    /// Harmless when the child has ended.
+    void kill(int signal) noexcept;
+
+    /// Completes when the process has ended and been reaped; any number of callers.
+    asio::awaitable<exit_status> exited();
+
+    /// The parent's end.
+    ipc::channel channel;
+
+private:
+    class process;
+    child_process(std::shared_ptr<process> started, ipc::channel channel);
+    std::shared_ptr<process> process_;
+};
+
+} // namespace ipc

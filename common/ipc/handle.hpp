@@ -1,0 +1,98 @@
+// What can travel beside a message: a connection or a listening server (Node's net.Socket, net.Server).
+#pragma once
+
+#include "ipc/error.hpp"
+#include "unique_fd.hpp"
+
+#include <asio/any_io_executor.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <concepts>
+#include <memory>
+#include <string_view>
+#include <type_traits>
+#include <typeinfo>
+
+namespace ipc {
+
+/// A connection that came over the channel. Keep both members together: the peer may ask how many of the
+/// sockets it gave us are still open (Node's server.getConnections() and server.close() do), and the
+/// lease is what is counted. Destroy it when the socket is closed.
+struct connection {
+    asio::ip::tcp::socket socket;
+    std::shared_ptr<const void> lease;
+};
+
+/// Owns one descriptor that may be sent, or none.
+class handle {
+public:
+    enum class kind { none, connection, server };
+
+    handle() noexcept = default;
+    handle(handle&&) noexcept = default;
+    handle& operator=(handle&&) noexcept = default;
+
+    /// From anything that owns a descriptor (native_handle() and release()): a socket, an acceptor, a
+    /// net::server. As everywhere in C++, an rvalue is moved from and an lvalue is copied: the copy is
+    /// dup(2)'s, a second number for the same socket, and the original stays with the caller.
+    ///
+    /// Any other object is accepted by the compiler and refused at run time, as Node's send() does;
+    /// a type that knows better advice than ours has it as `send_instead`, a static string.
+    /// Throws invalid_handle_type; the caller then still owns what it passed.
+    template <class T>
+        requires(!std::same_as<std::remove_cvref_t<T>, handle>)
+    handle(T&& object) // NOLINT: implicit, so that send("server", server) reads as in Node
+    {
+        if constexpr (requires { object.native_handle(); object.release(); }) {
+            kind_ = kind_of(object.native_handle());
+            if constexpr (std::is_lvalue_reference_v<T>)
+                fd_ = duplicate(object.native_handle());
+            else
+                fd_ = unique_fd(object.release());
+        } else if constexpr (requires { std::remove_cvref_t<T>::send_instead; }) {
+            refuse(typeid(T).name(), std::remove_cvref_t<T>::send_instead);
+        } else {
+            refuse(typeid(T).name(), "send a connection or a listening server");
+        }
+    }
+
+    /// From a bare descriptor. Throws invalid_handle_type, and then `fd` still owns it.
+    handle(unique_fd&& fd) : kind_(kind_of(fd.get())), fd_(std::move(fd)) {}
+
+    /// From a descriptor whose kind is known, as the receiving channel knows it.
+    handle(kind what, unique_fd fd, std::shared_ptr<const void> lease = {}) noexcept
+        : kind_(what), fd_(std::move(fd)), lease_(std::move(lease))
+    {
+    }
+
+    explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
+    bool is_connection() const noexcept { return fd_ && kind_ == kind::connection; }
+    bool is_server() const noexcept { return fd_ && kind_ == kind::server; }
+
+    /// The descriptor, still owned here; -1 when empty.
+    int native_handle() const noexcept { return fd_.get(); }
+
+    /// Gives the descriptor to the caller, a server for net::server, say. This handle is empty afterwards.
+    [[nodiscard]] unique_fd release() noexcept { return std::move(fd_); }
+
+    /// The connection, moved out. Precondition: is_connection(). Throws std::system_error.
+    ipc::connection connection(asio::any_io_executor executor) &&;
+
+    /// Drops this process's copy: close(2), never shutdown(2), which would end it for all holders.
+    void close() noexcept { fd_.reset(); }
+
+    /// What the kernel says `fd` is. Throws invalid_handle_type for anything that is neither a
+    /// connected nor a listening stream socket, and for an end of a socketpair (a channel sent over a
+    /// channel can tie a knot that only the kernel's garbage collector unties).
+    static kind kind_of(int fd);
+
+private:
+    static unique_fd duplicate(int fd);
+    [[noreturn]] static void refuse(const char* mangled_type, const char* instead);
+
+    kind kind_ = kind::none;
+    unique_fd fd_;
+    std::shared_ptr<const void> lease_;
+};
+
+} // namespace ipc

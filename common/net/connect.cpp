@@ -1,0 +1,48 @@
+#include "net/connect.hpp"
+
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include <cerrno>
+#include <sys/socket.h>
+#include <system_error>
+
+namespace net {
+
+using asio::ip::tcp;
+
+std::vector<tcp::endpoint> resolve(const std::string& host, std::uint16_t port)
+{
+    asio::io_context context;
+    tcp::resolver resolver(context);
+    const auto found =
+        resolver.resolve(host, std::to_string(port), tcp::resolver::numeric_service);
+    return {found.begin(), found.end()};
+}
+
+asio::awaitable<tcp::socket> connect(asio::any_io_executor executor,
+                                     std::vector<tcp::endpoint> addresses)
+{
+    std::error_code error = std::make_error_code(std::errc::address_not_available);
+    for (const auto& address : addresses) {
+        const int fd = ::socket(address.protocol().family(),
+                                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+        if (fd < 0) {
+            error.assign(errno, std::generic_category()); // no IPv6 here, say: try the next one
+            continue;
+        }
+        tcp::socket socket(executor, address.protocol(), fd);
+        co_await socket.async_connect(address, asio::redirect_error(asio::use_awaitable, error));
+        if (error)
+            continue;
+        // With nobody listening on a port of the ephemeral range, the kernel may choose that very
+        // port as ours and connect the socket to itself.
+        std::error_code ignored;
+        if (socket.local_endpoint(ignored) != socket.remote_endpoint(ignored))
+            co_return socket;
+        error = std::make_error_code(std::errc::connection_refused);
+    }
+    throw std::system_error(error, "connect");
+}
+
+} // namespace net

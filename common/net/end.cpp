@@ -1,0 +1,39 @@
+#include "net/end.hpp"
+
+#include "net/deadline.hpp"
+
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
+#include <asio/write.hpp>
+
+#include <array>
+#include <chrono>
+#include <system_error>
+
+namespace net {
+
+asio::awaitable<void> end(asio::ip::tcp::socket& socket, std::string data)
+{
+    // Closing drops our copy only; the shutdown below is what ends the connection.
+    struct close_on_exit {
+        asio::ip::tcp::socket& socket;
+        ~close_on_exit()
+        {
+            std::error_code ignored;
+            socket.close(ignored);
+        }
+    } const guard{socket};
+
+    co_await asio::async_write(socket, asio::buffer(data), asio::use_awaitable);
+
+    std::error_code error;
+    socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+
+    const deadline patience(socket, std::chrono::seconds(1));
+    std::array<char, 4096> discarded;
+    for (std::size_t total = 0; !error && !patience.passed() && total < 64 * 1024;)
+        total += co_await socket.async_read_some(
+            asio::buffer(discarded), asio::redirect_error(asio::use_awaitable, error));
+}
+
+} // namespace net

@@ -1,0 +1,228 @@
+#include "net/listen.hpp"
+
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <system_error>
+#include <utility>
+
+namespace net {
+
+using asio::ip::tcp;
+
+namespace {
+
+std::system_error last_error(const char* call)
+{
+    return {errno, std::generic_category(), call};
+}
+
+tcp::endpoint local_endpoint(int fd)
+{
+    tcp::endpoint endpoint;
+    auto length = static_cast<socklen_t>(endpoint.capacity());
+    if (::getsockname(fd, endpoint.data(), &length) != 0)
+        throw last_error("getsockname");
+    endpoint.resize(length);
+    return endpoint;
+}
+
+// Errors of accept(2) that concern one connection, not the listener: "treat like EAGAIN by retrying".
+bool concerns_one_connection(int error)
+{
+    switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case EPERM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool means_out_of_resources(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+} // namespace
+
+// Shared by the server object and the operation that waits for the next connection.
+class server::accept_loop : public std::enable_shared_from_this<accept_loop> {
+public:
+    accept_loop(asio::any_io_executor executor, unique_fd listening, connection_handler handler)
+        : executor_(executor), protocol_(local_endpoint(listening.get()).protocol()),
+          readiness_(executor, listening.release()), pause_(executor), handler_(std::move(handler))
+    {
+    }
+
+    void wait()
+    {
+        readiness_.async_wait(asio::posix::stream_descriptor::wait_read,
+                              [self = shared_from_this()](std::error_code error) {
+                                  if (!error && self->readiness_.is_open())
+                                      self->accept();
+                              });
+    }
+
+    unique_fd stop()
+    {
+        // release() takes the descriptor out of epoll. close() would rely on the kernel to do that,
+        // which it does only with the last copy: ours is often not the last (epoll(7), Q6).
+        pause_.cancel();
+        return unique_fd(readiness_.is_open() ? readiness_.release() : -1);
+    }
+
+    int native_handle() { return readiness_.is_open() ? readiness_.native_handle() : -1; }
+
+private:
+    void accept()
+    {
+        // Bounded, so that a burst of connections cannot starve those already accepted.
+        for (int accepted = 0; accepted < 32;) {
+            const int fd = ::accept4(readiness_.native_handle(), nullptr, nullptr,
+                                     SOCK_CLOEXEC | SOCK_NONBLOCK);
+            if (fd >= 0) {
+                ++accepted;
+                handler_(tcp::socket(executor_, protocol_, fd));
+                if (!readiness_.is_open()) // the handler may close the server
+                    return;
+            } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                break; // another process was faster, or we have taken them all
+            } else if (means_out_of_resources(errno)) {
+                return pause();
+            } else if (!concerns_one_connection(errno)) {
+                throw last_error("accept4");
+            }
+        }
+        wait();
+    }
+
+    // The listener stays readable while we have no descriptor to accept with; waiting on readiness
+    // would spin. Nothing is lost: the clients are connected and wait in the kernel's queue.
+    void pause()
+    {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_warning_ >= std::chrono::seconds(1)) {
+            last_warning_ = now;
+            std::fprintf(stderr, "[%d] cannot accept: %s; trying again every 100 ms\n", ::getpid(),
+                         std::strerror(errno));
+        }
+        pause_.expires_after(std::chrono::milliseconds(100));
+        pause_.async_wait([self = shared_from_this()](std::error_code error) {
+            if (!error && self->readiness_.is_open())
+                self->accept();
+        });
+    }
+
+    asio::any_io_executor executor_;
+    tcp protocol_;
+    asio::posix::stream_descriptor readiness_;
+    asio::steady_timer pause_;
+    connection_handler handler_;
+    std::chrono::steady_clock::time_point last_warning_{};
+};
+
+server::server(asio::any_io_executor executor, unique_fd listening)
+    : executor_(std::move(executor)), listening_(std::move(listening))
+{
+}
+
+server::server(server&&) noexcept = default;
+
+server& server::operator=(server&& other) noexcept
+{
+    if (this != &other) {
+        close();
+        executor_ = std::move(other.executor_);
+        listening_ = std::move(other.listening_);
+        loop_ = std::move(other.loop_);
+    }
+    return *this;
+}
+
+server::~server()
+{
+    close();
+}
+
+void server::on_connection(connection_handler handler)
+{
+    // A listener that came from another process may be blocking, and then accept would block as soon
+    // as somebody else was faster. The flag belongs to the socket, so this sets it for all holders.
+    if (::fcntl(listening_.get(), F_SETFL, ::fcntl(listening_.get(), F_GETFL) | O_NONBLOCK) != 0)
+        throw last_error("fcntl F_SETFL");
+    loop_ = std::make_shared<accept_loop>(executor_, std::move(listening_), std::move(handler));
+    loop_->wait();
+}
+
+void server::close()
+{
+    release().reset();
+}
+
+unique_fd server::release()
+{
+    if (auto loop = std::exchange(loop_, nullptr))
+        return loop->stop();
+    return std::move(listening_);
+}
+
+int server::native_handle() const
+{
+    return loop_ ? loop_->native_handle() : listening_.get();
+}
+
+tcp::endpoint server::address() const
+{
+    return local_endpoint(native_handle());
+}
+
+server listen(asio::any_io_executor executor, const std::string& host, std::uint16_t port)
+{
+    tcp::resolver resolver(executor);
+    const auto found = resolver.resolve(host, std::to_string(port),
+                                        tcp::resolver::passive | tcp::resolver::numeric_service);
+    const tcp::endpoint endpoint = *found.begin();
+
+    unique_fd fd(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                          endpoint.protocol().protocol()));
+    if (!fd)
+        throw last_error("socket");
+    const int on = 1;
+    if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
+        throw last_error("setsockopt SO_REUSEADDR");
+    const int off = 0;
+    if (endpoint.protocol() == tcp::v6() &&
+        ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0)
+        throw last_error("setsockopt IPV6_V6ONLY");
+    if (::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
+        throw last_error("bind");
+    if (::listen(fd.get(), SOMAXCONN) != 0)
+        throw last_error("listen");
+    return {std::move(executor), std::move(fd)};
+}
+
+std::string to_string(const tcp::endpoint& endpoint)
+{
+    const auto address = endpoint.address();
+    const auto port = ":" + std::to_string(endpoint.port());
+    return (address.is_v6() ? "[" + address.to_string() + "]" : address.to_string()) + port;
+}
+
+} // namespace net

@@ -1,0 +1,68 @@
+// Listening, accepting: what Node's net.createServer() and server.listen() do.
+#pragma once
+
+#include "unique_fd.hpp"
+
+#include <asio/any_io_executor.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace net {
+
+/// A listening socket, as Node's net.Server.
+///
+/// The descriptor is close-on-exec, non-blocking and registered with no epoll until on_connection()
+/// is called: a server that is only made to be given away leaves no trace behind.
+///
+/// Several processes may hold copies of one listening socket; each connection is accepted by exactly
+/// one of them. Therefore close() only drops this process's copy. It never calls shutdown(), which
+/// would stop the port for all holders.
+class server {
+public:
+    using connection_handler = std::function<void(asio::ip::tcp::socket)>;
+
+    /// Takes ownership of a listening stream socket.
+    server(asio::any_io_executor executor, unique_fd listening);
+    server(server&&) noexcept;
+    server& operator=(server&&) noexcept;
+    ~server();
+
+    /// server.on('connection', handler): accepts until close(). Each connection comes non-blocking and
+    /// close-on-exec. Out of descriptors (EMFILE, ENFILE) or memory, it says so on stderr at most
+    /// once a second and tries again after 100 ms; meanwhile clients wait in the kernel's queue.
+    /// A connection that failed before it was accepted (ECONNABORTED and its like) is skipped.
+    void on_connection(connection_handler handler);
+
+    /// Drops this process's copy of the listening socket; harmless when there is none.
+    void close();
+
+    /// The same, but the descriptor goes to the caller instead of being closed. The reactor forgets it.
+    unique_fd release();
+
+    /// The descriptor number, still owned here; -1 after close() or release().
+    int native_handle() const;
+
+    /// server.address(). Throws std::system_error when closed.
+    asio::ip::tcp::endpoint address() const;
+
+private:
+    class accept_loop;
+    asio::any_io_executor executor_;
+    unique_fd listening_;              // until on_connection()
+    std::shared_ptr<accept_loop> loop_; // from then on
+};
+
+/// Binds and listens on the first address `host` resolves to; port 0 lets the kernel choose.
+/// SO_REUSEADDR is set, so that a restart does not wait for TIME_WAIT; a second living listener is
+/// refused all the same. The IPv6 wildcard takes IPv4 clients too, as Node's default does.
+/// Throws std::system_error (EADDRINUSE, EACCES, ..., or a resolver error).
+server listen(asio::any_io_executor executor, const std::string& host, std::uint16_t port);
+
+/// "127.0.0.1:8888", "[::1]:8888".
+std::string to_string(const asio::ip::tcp::endpoint& endpoint);
+
+} // namespace net

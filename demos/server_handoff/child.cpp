@@ -1,0 +1,53 @@
+// Example 2, the child: accepts from the server it was given, in competition with its siblings.
+//
+//     process.on('message', (msg, server) => {
+//       if (server) {
+//         server.on('connection', socket => {
+//           setTimeout(() => {
+//             socket.end(`${msg} 子进程：${process.pid}`)
+//           }, 100)
+//         })
+//       }
+//     })
+//
+// Notes: chapter 05.
+
+#include "app/demo.hpp"
+#include "net/end.hpp"
+
+#include <asio/this_coro.hpp>
+#include <unistd.h>
+
+using asio::awaitable;
+using asio::ip::tcp;
+
+namespace {
+
+awaitable<void> answer(tcp::socket socket, std::string msg, std::chrono::milliseconds delay)
+{
+    co_await app::delay(delay);
+    co_await net::end(socket, msg + " 子进程：" + std::to_string(::getpid()));
+}
+
+awaitable<void> child(const app::child_options& options, ipc::channel& parent)
+{
+    const auto executor = co_await asio::this_coro::executor;
+    std::vector<net::server> servers;
+
+    while (auto message = co_await parent.receive()) {
+        if (message->handle.is_server()) {
+            const auto msg = *message->body.text();
+            auto& server = servers.emplace_back(executor, message->handle.release());
+            server.on_connection([=](tcp::socket socket) {
+                app::spawn(executor, answer(std::move(socket), msg, options.delay));
+            });
+        }
+    }
+} // The parent has hung up: the servers close, what is open is answered, the process ends.
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    return app::run_child(argc, argv, child);
+}

@@ -1,0 +1,58 @@
+// Example 2: the children listen on the same port. The main process makes the server, gives every
+// child a copy, closes its own, and from then on has no part in any connection.
+//
+//     server.listen(8888, () => {
+//       console.log('server is start')
+//       work[0].send('http server0', server)
+//       work[2].send('http server2', server)
+//       work[1].send('http server1', server)
+//       work[3].send('http server3', server)
+//       server.close()
+//     })
+//
+// Notes: chapter 05.
+
+#include "app/demo.hpp"
+#include "app/terminal.hpp"
+
+#include "../handoff_order.hpp"
+
+using asio::awaitable;
+
+namespace {
+
+awaitable<void> server_handoff(app::demo& demo)
+{
+    net::server server = demo.listen();
+    const auto address = server.address();
+
+    workers::pool work(demo.executor(), demo.worker_settings());
+    work.start();
+
+    app::print("server is start");
+    for (const auto i : handoff_order(work.size()))
+        co_await work.send(i, "http server" + std::to_string(i), server);
+
+    // A worker that may be replaced will need the server again. We keep our copy then, but nobody waits
+    // on it here: connections stay in the kernel's queue until a worker takes them.
+    if (demo.options().respawn)
+        work.on_replacement([&](std::size_t i) {
+            return work.send(i, "http server" + std::to_string(i), server);
+        });
+    else
+        server.close();
+
+    demo.ready(address, work.pids());
+    co_await demo.until_stopped(work);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    return app::run_demo(argc, argv,
+                         {.name = "server_handoff",
+                          .about = "Example 2: the children listen on the same port.",
+                          .client = "net_client"},
+                         server_handoff);
+}
