@@ -5,7 +5,8 @@
 #include <numeric>
 #include <vector>
 
-/// 0 2 1 3 for the document's four workers, else slot order. Any order does: each worker gets a copy.
+/// 0 2 1 3 for the document's four workers, else slot order. Any order does: each worker gets a
+/// copy.
 inline std::vector<std::size_t> handoff_order(std::size_t workers)
 {
     if (workers == 4)

@@ -20,7 +20,9 @@ namespace {
 class client_process : public client {
 public:
     client_process(std::string name, std::string demo, client_options options)
-        : name_(std::move(name)), demo_(std::move(demo)), options_(std::move(options)),
+        : name_(std::move(name)),
+          demo_(std::move(demo)),
+          options_(std::move(options)),
           signals_(context_, SIGINT, SIGTERM)
     {
     }

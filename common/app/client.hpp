@@ -25,20 +25,20 @@ public:
     /// Takes one of the --count turns; false when none is left.
     virtual bool take_turn() = 0;
 
-    /// A new connection, to whichever of the host's addresses answers. Throws std::system_error; when
-    /// nothing has ever answered, that ends the client (exit code 3).
+    /// A new connection, to whichever of the host's addresses answers. Throws std::system_error;
+    /// when nothing has ever answered, that ends the client (exit code 3).
     virtual asio::awaitable<asio::ip::tcp::socket> connect() = 0;
 
-    /// An answer: `text` is printed on stdout, or, with --tally, the PID in `who` is counted (the digits
-    /// at its end).
+    /// An answer: `text` is printed on stdout, or, with --tally, the PID in `who` is counted (the
+    /// digits at its end).
     virtual void answered(const std::string& who, const std::string& text) = 0;
 
     /// A turn that got no answer: one line on stderr, and exit code 1 in the end.
     virtual void failed(const std::string& why) = 0;
 };
 
-/// Runs --concurrency copies of `lane` at once; each takes turns until none is left. Returns the exit
-/// code. `demo` is the program to name when nothing listens.
+/// Runs --concurrency copies of `lane` at once; each takes turns until none is left. Returns the
+/// exit code. `demo` is the program to name when nothing listens.
 int run_client(int argc, char** argv, const std::string& name, const std::string& demo,
                std::function<asio::awaitable<void>(client&)> lane);
 

@@ -26,6 +26,8 @@ namespace {
 
 constexpr std::chrono::seconds drain_limit{2};
 
+std::size_t open_conversations = 0; // begun with spawn() and not ended
+
 /// A failure with its whole message for the user.
 struct user_error : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -34,7 +36,9 @@ struct user_error : std::runtime_error {
 class demo_process : public demo {
 public:
     demo_process(const demo_description& description, demo_options options)
-        : description_(description), options_(std::move(options)), signals_(context_, SIGINT, SIGTERM),
+        : description_(description),
+          options_(std::move(options)),
+          signals_(context_, SIGINT, SIGTERM),
           stop_(context_, asio::steady_timer::time_point::max())
     {
     }
@@ -47,11 +51,17 @@ public:
         asio::co_spawn(context_, story(*this), [&](std::exception_ptr error) {
             failure = error;
             finished = true;
-            context_.stop();
         });
-        context_.run();
-        if (!failure)
-            return finished ? ok : failed;
+        while (!finished && (ready_ || !stopping_)) // stopped while still starting: that is all
+            context_.run_one();
+        if (!failure) {
+            // What spawn() has begun may end, as in a child; the signals keep being heard
+            // meanwhile.
+            const auto deadline = std::chrono::steady_clock::now() + drain_limit;
+            while (open_conversations > 0 && context_.run_one_until(deadline) > 0) {
+            }
+            return ok;
+        }
         try {
             std::rethrow_exception(failure);
         } catch (const std::exception& error) {
@@ -84,7 +94,9 @@ public:
         settings.ack_timeout = options_.ack_timeout;
         settings.respawn = options_.respawn;
         settings.trace = options_.trace;
-        settings.log = [name = description_.name](const std::string& what) { note(name + ": " + what); };
+        settings.log = [name = description_.name](const std::string& what) {
+            note(name + ": " + what);
+        };
         return settings;
     }
 
@@ -112,13 +124,19 @@ public:
         for (const auto pid : work.pids())
             alive += pid != 0;
         say_stopping(alive);
-        co_await work.stop();
     }
 
-    awaitable<void> until_stopped() override
+    void print_tally(const workers::tally& counted) const override
     {
-        co_await wait_for_stop();
-        say_stopping(0);
+        if (options_.quiet)
+            return;
+        std::vector<std::pair<std::string, std::size_t>> rows;
+        for (const auto& [pid, count] : counted.acknowledged)
+            rows.emplace_back(std::to_string(pid), count);
+        if (!rows.empty())
+            note(tally(rows));
+        if (counted.closed != 0)
+            note("closed without an answer: " + std::to_string(counted.closed));
     }
 
 private:
@@ -169,11 +187,13 @@ private:
         const auto elsewhere = options_.program + " --port " + std::to_string(other) + "   and   " +
                                client_command(other);
         if (error == std::errc::address_in_use)
-            return "port " + port + " is already in use\n  who has it:   ss -ltnp 'sport = :" + port +
+            return "port " + port +
+                   " is already in use\n  who has it:   ss -ltnp 'sport = :" + port +
                    "'\n  another port: " + elsewhere;
         if (error == std::errc::permission_denied)
-            return "port " + port + " is not for ordinary users (below 1024)\n  another port: " +
-                   options_.program + " --port 8888   and   " + client_command(8888);
+            return "port " + port +
+                   " is not for ordinary users (below 1024)\n  another port: " + options_.program +
+                   " --port 8888   and   " + client_command(8888);
         return "cannot listen on " + options_.host + " port " + port + ": " + error.message() +
                "\n  an address of this machine: " + options_.program + " --host 127.0.0.1";
     }
@@ -242,7 +262,9 @@ int run_child(int argc, char** argv,
 
 void spawn(asio::any_io_executor executor, awaitable<void> conversation)
 {
+    ++open_conversations;
     asio::co_spawn(executor, std::move(conversation), [](std::exception_ptr failure) {
+        --open_conversations;
         try {
             if (failure)
                 std::rethrow_exception(failure);

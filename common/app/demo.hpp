@@ -33,11 +33,12 @@ public:
     /// The ready line, on stderr: every worker holds what it needs. `pids` in slot order.
     virtual void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) = 0;
 
-    /// Completes on Ctrl-C or SIGTERM, then stops the workers (channel closed, 2 s, SIGTERM, SIGKILL).
-    /// A second signal ends the process at once, and the kernel its children. Throws when the last
-    /// worker is gone and none will come.
+    /// Completes on Ctrl-C or SIGTERM; a second signal ends the process at once, and the kernel its
+    /// children. Throws when the last worker is gone and none will come.
     virtual asio::awaitable<void> until_stopped(workers::pool& work) = 0;
-    virtual asio::awaitable<void> until_stopped() = 0;
+
+    /// How many connections each worker process got, on stderr.
+    virtual void print_tally(const workers::tally& counted) const = 0;
 };
 
 /// Runs `story` as a program: parses the command line, turns exceptions into one clear message, and
@@ -45,10 +46,11 @@ public:
 int run_demo(int argc, char** argv, const demo_description& description,
              std::function<asio::awaitable<void>(demo&)> story);
 
-/// The same for a child. `story` reads the channel and returns when it ends: that is how a worker is
-/// told to finish. What it has begun (spawn) then has 2 s to end.
-int run_child(int argc, char** argv,
-              std::function<asio::awaitable<void>(const child_options&, ipc::channel& parent)> story);
+/// The same for a child. `story` reads the channel and returns when it ends: that is how a worker
+/// is told to finish. What it has begun (spawn) then has 2 s to end.
+int run_child(
+    int argc, char** argv,
+    std::function<asio::awaitable<void>(const child_options&, ipc::channel& parent)> story);
 
 /// Runs `conversation` beside the others: a connection that fails is one line on stderr, no more.
 void spawn(asio::any_io_executor executor, asio::awaitable<void> conversation);

@@ -32,11 +32,11 @@ void add_common(CLI::App& command)
 {
     command.set_help_flag("-h,--help", "print this and exit");
     command.set_version_flag("--version", [name = command.get_name()] {
-        return name + " " PROJECT_VERSION " (asio " +
-               std::to_string(ASIO_VERSION / 100000) + "." +
-               std::to_string(ASIO_VERSION / 100 % 1000) + "." + std::to_string(ASIO_VERSION % 100) +
-               ", nlohmann_json " NLOHMANN_VERSION ", llhttp " LLHTTP_VERSION ", CLI11 " CLI11_VERSION
-               ")";
+        return name + " " PROJECT_VERSION " (asio " + std::to_string(ASIO_VERSION / 100000) + "." +
+               std::to_string(ASIO_VERSION / 100 % 1000) + "." +
+               std::to_string(ASIO_VERSION % 100) +
+               ", nlohmann_json " NLOHMANN_VERSION ", llhttp " LLHTTP_VERSION
+               ", CLI11 " CLI11_VERSION ")";
     });
     command.get_formatter()->column_width(32);
 }
@@ -133,7 +133,8 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     for (const auto& child : children) {
         options.children.push_back(split_words(child));
         if (options.children.back().empty()) {
-            std::cerr << description.name << ": --child needs a command, for example --child 'node child.js'\n";
+            std::cerr << description.name
+                      << ": --child needs a command, for example --child 'node child.js'\n";
             throw exit_now{bad_usage};
         }
     }
@@ -142,8 +143,8 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
                                      std::to_string(options.delay.count())};
         if (description.http)
             for (const auto& [flag, value] :
-                 {std::pair<const char*, std::size_t>
-                      {"--headers-timeout", http.headers_timeout.count()},
+                 {std::pair<const char*, std::size_t>{"--headers-timeout",
+                                                      http.headers_timeout.count()},
                   {"--request-timeout", http.request_timeout.count()},
                   {"--keep-alive-timeout", http.keep_alive_timeout.count()},
                   {"--max-header-size", http.max_header_size},
@@ -184,14 +185,17 @@ client_options parse_client(int argc, char** argv, const std::string& name, bool
         ->check(target_port)
         ->type_name("N")
         ->capture_default_str();
-    command.add_option("-n,--count", options.count, http ? "how many requests" : "how many connections")
+    command
+        .add_option("-n,--count", options.count,
+                    http ? "how many requests" : "how many connections")
         ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
         ->type_name("N")
         ->capture_default_str();
-    auto* concurrency =
-        command.add_option("-c,--concurrency", options.concurrency, "how many at once [all, at most 64]")
-            ->check(CLI::Range(1, 1024))
-            ->type_name("N");
+    auto* concurrency = command
+                            .add_option("-c,--concurrency", options.concurrency,
+                                        "how many at once [all, at most 64]")
+                            ->check(CLI::Range(1, 1024))
+                            ->type_name("N");
     add_milliseconds(command, "--timeout", options.timeout, "for each answer");
     if (http)
         command.add_flag("--keep-alive", options.keep_alive, "reuse connections");

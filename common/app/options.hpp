@@ -34,7 +34,7 @@ struct demo_description {
     std::string client; ///< "net_client"
     std::chrono::milliseconds delay{100};
     std::vector<std::string> modes{}; ///< the first is the default; empty: no --mode
-    bool http = false;              ///< has the http_options
+    bool http = false;                ///< has the http_options
 };
 
 struct demo_options {
@@ -68,7 +68,8 @@ struct client_options {
     bool quiet = false;
 };
 
-/// Thrown when the process is to end now: --help, --version and mistakes have printed what there is to say.
+/// Thrown when the process is to end now: --help, --version and mistakes have printed what there is
+/// to say.
 struct exit_now {
     int code;
 };
@@ -84,8 +85,8 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
 child_options parse_child(int argc, char** argv);
 client_options parse_client(int argc, char** argv, const std::string& name, bool http);
 
-/// The path of another program of the suite beside `program` (this process's argv[0]), for messages that
-/// tell the user what to type: ("build/demos/socket_fanout", "clients", "net_client").
+/// The path of another program of the suite beside `program` (this process's argv[0]), for messages
+/// that tell the user what to type: ("build/demos/socket_fanout", "clients", "net_client").
 std::string sibling(const std::string& program, const std::string& folder, const std::string& name);
 
 /// The path of this process's executable, whatever argv[0] says.

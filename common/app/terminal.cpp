@@ -47,7 +47,8 @@ void open_standard_streams()
 {
     int fd = 0;
     do
-        fd = ::open("/dev/null", O_RDWR); // the lowest free number; not close-on-exec, as 0..2 never are
+        fd = ::open("/dev/null",
+                    O_RDWR); // the lowest free number; not close-on-exec, as 0..2 never are
     while (fd >= 0 && fd <= 2);
     if (fd > 2)
         ::close(fd);

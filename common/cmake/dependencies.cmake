@@ -18,6 +18,9 @@ add_library(asio STATIC ${PROJECT_BINARY_DIR}/asio.cpp)
 add_library(asio::asio ALIAS asio)
 target_include_directories(asio SYSTEM PUBLIC ${ASIO_INCLUDE_DIR})
 target_compile_definitions(asio PUBLIC ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION)
+# Asio 1.22 decides how to allocate by a macro that is only there if a standard header came first, so
+# that two files may disagree about how one block is freed (AddressSanitizer says so). Settle it.
+target_compile_definitions(asio PUBLIC ASIO_DISABLE_STD_ALIGNED_ALLOC)
 target_compile_features(asio PUBLIC cxx_std_20)
 target_link_libraries(asio PUBLIC Threads::Threads)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

@@ -25,7 +25,9 @@ using nlohmann::json;
 value::value(const char* text) : value(nlohmann::json(text)) {}
 value::value(std::string_view text) : value(nlohmann::json(text)) {}
 value::value(const std::string& text) : value(nlohmann::json(text)) {}
-value::value(nlohmann::json json) : json_(std::make_shared<const nlohmann::json>(std::move(json))) {}
+value::value(nlohmann::json json) : json_(std::make_shared<const nlohmann::json>(std::move(json)))
+{
+}
 
 const std::string* value::text() const noexcept
 {
@@ -35,6 +37,12 @@ const std::string* value::text() const noexcept
 std::string value::dump() const
 {
     return json_->dump();
+}
+
+std::string value::to_string() const
+{
+    const auto* string = text();
+    return string ? *string : dump();
 }
 
 namespace {
@@ -48,8 +56,8 @@ constexpr int most_retransmissions = 3;
 // nlohmann's parser needs no stack for depth, its destructor does; it overflows near 60,000.
 constexpr int deepest_nesting = 1000;
 
-// Reading pauses while this much waits for receive(), so that a peer that talks faster than we listen
-// fills its own socket buffer instead of our memory.
+// Reading pauses while this much waits for receive(), so that a peer that talks faster than we
+// listen fills its own socket buffer instead of our memory.
 constexpr std::size_t most_undelivered = 4096;
 
 constexpr std::chrono::milliseconds kernel_famine_pause{10};
@@ -123,13 +131,17 @@ bool accept_as(const std::string& type, int fd, handle::kind& kind)
 
 } // namespace
 
-// Everything the two ends of one channel owe each other. Kept alive by the channel object and by the
-// operations that wait for the socket.
+// Everything the two ends of one channel owe each other. Kept alive by the channel object and by
+// the operations that wait for the socket.
 class channel::conversation : public std::enable_shared_from_this<conversation> {
 public:
     conversation(asio::any_io_executor executor, unique_fd socket, channel_settings settings)
-        : settings_(std::move(settings)), lines_(settings_.line_limit), socket_(executor),
-          something_arrived_(executor), ack_deadline_(executor), famine_(executor)
+        : settings_(std::move(settings)),
+          lines_(settings_.line_limit),
+          socket_(executor),
+          something_arrived_(executor),
+          ack_deadline_(executor),
+          famine_(executor)
     {
         if (::fcntl(socket.get(), F_SETFD, FD_CLOEXEC) != 0 ||
             ::fcntl(socket.get(), F_SETFL, ::fcntl(socket.get(), F_GETFL) | O_NONBLOCK) != 0)
@@ -153,8 +165,8 @@ public:
             outgoing->object = std::move(*object);
         outgoing->carries_handle = object != nullptr;
 
-        // Behind a handle that is not yet acknowledged everything waits, to keep the order and to make
-        // an ACK mean exactly one handle: it carries no identification.
+        // Behind a handle that is not yet acknowledged everything waits, to keep the order and to
+        // make an ACK mean exactly one handle: it carries no identification.
         (in_doubt_ ? held_ : wire_).push_back(outgoing);
         if (object && !in_doubt_)
             in_doubt_ = outgoing;
@@ -264,8 +276,7 @@ private:
             const std::string_view rest =
                 std::string_view(outgoing->line).substr(outgoing->written);
             // The descriptor rides on the first byte and must not be attached to any other.
-            const int descriptor =
-                outgoing->written == 0 ? outgoing->object.native_handle() : -1;
+            const int descriptor = outgoing->written == 0 ? outgoing->object.native_handle() : -1;
             std::size_t size = 0;
             try {
                 size = send_bytes(socket_.native_handle(), rest, descriptor);
@@ -277,7 +288,8 @@ private:
             if (size == 0)
                 return write_when_possible();
             if (outgoing->written == 0 && settings_.trace)
-                settings_.trace({settings_.peer, true, without_newline(outgoing->line), descriptor});
+                settings_.trace(
+                    {settings_.peer, true, without_newline(outgoing->line), descriptor});
             outgoing->written += size;
             if (outgoing->written == outgoing->line.size()) {
                 wire_.pop_front();
@@ -304,8 +316,8 @@ private:
                            });
     }
 
-    // ETOOMANYREFS: too many descriptors of this user are between processes (unix(7)); like a lack of
-    // kernel memory it passes by itself, and readiness would not tell when.
+    // ETOOMANYREFS: too many descriptors of this user are between processes (unix(7)); like a lack
+    // of kernel memory it passes by itself, and readiness would not tell when.
     static bool is_famine(const std::error_code& error)
     {
         return error == std::error_code(ETOOMANYREFS, std::generic_category()) ||
@@ -322,8 +334,8 @@ private:
         });
     }
 
-    // EPIPE: the peer has closed. What it said before, an ACK perhaps, is still there to be read; when
-    // that has been done, read() closes.
+    // EPIPE: the peer has closed. What it said before, an ACK perhaps, is still there to be read;
+    // when that has been done, read() closes.
     void end_after_last_words()
     {
         peer_is_gone_ = true;
@@ -344,11 +356,12 @@ private:
     void start_ack_deadline()
     {
         ack_deadline_.expires_after(settings_.ack_timeout);
-        ack_deadline_.async_wait([weak = weak_from_this(), late = in_doubt_](std::error_code error) {
-            const auto self = weak.lock();
-            if (!error && self && self->in_doubt_ == late)
-                self->settings_.on_ack_overdue();
-        });
+        ack_deadline_.async_wait(
+            [weak = weak_from_this(), late = in_doubt_](std::error_code error) {
+                const auto self = weak.lock();
+                if (!error && self && self->in_doubt_ == late)
+                    self->settings_.on_ack_overdue();
+            });
     }
 
     // The protocol's own lines are not held back by a handle in doubt: two peers sending each other
@@ -480,7 +493,8 @@ private:
         if (received_descriptors_.empty())
             return;
         strays_ += received_descriptors_.size();
-        warn(std::to_string(received_descriptors_.size()) + " descriptor(s) that belong to no message");
+        warn(std::to_string(received_descriptors_.size()) +
+             " descriptor(s) that belong to no message");
         received_descriptors_.clear();
     }
 
@@ -526,7 +540,8 @@ private:
             answer_count(string_member(parsed, "key"));
         else if (command == "NODE_SOCKET_NOTIFY_CLOSE")
             answer_all_closed(string_member(parsed, "key"));
-        // The rest (NODE_CLUSTER, NODE_DEBUG_ENABLED, ...) concerns others and is ignored, as in Node.
+        // The rest (NODE_CLUSTER, NODE_DEBUG_ENABLED, ...) concerns others and is ignored, as in
+        // Node.
     }
 
     void on_envelope(json envelope)
@@ -554,7 +569,8 @@ private:
         json body = envelope.contains("msg") ? std::move(envelope["msg"]) : json();
         if (!internal_command(body).empty())
             return; // cluster's business: not ours, so its descriptor closes here
-        deliver({value(std::move(body)), {kind, std::move(fd), lease(string_member(envelope, "key"))}});
+        deliver(
+            {value(std::move(body)), {kind, std::move(fd), lease(string_member(envelope, "key"))}});
     }
 
     void deliver(message incoming)
@@ -652,7 +668,8 @@ private:
 
 void print_trace(const trace_event& event)
 {
-    // Cut, because a line may be megabytes long; one write, so that processes do not mix their lines.
+    // Cut, because a line may be megabytes long; one write, so that processes do not mix their
+    // lines.
     std::string text = std::to_string(::getpid()) + (event.outgoing ? " -> " : " <- ") +
                        std::to_string(event.peer) + "  " + std::string(event.line.substr(0, 200));
     if (event.line.size() > 200)

@@ -42,12 +42,14 @@ struct channel_settings {
     /// The longest line taken from the peer, in bytes; beyond it the peer is broken or hostile.
     std::size_t line_limit = 16 * 1024 * 1024;
 
-    /// The most bytes kept waiting for a peer that does not read; beyond it send() throws queue_full.
+    /// The most bytes kept waiting for a peer that does not read; beyond it send() throws
+    /// queue_full.
     std::size_t queue_limit = 64 * 1024 * 1024;
 
     /// How long the peer may take to acknowledge a handle; zero means for ever (as in Node). Then
     /// on_ack_overdue is called, once per handle. The handle stays with the channel: the peer may
-    /// still take it as long as it lives, so giving it to somebody else now could serve a client twice.
+    /// still take it as long as it lives, so giving it to somebody else now could serve a client
+    /// twice.
     std::chrono::milliseconds ack_timeout{0};
     std::function<void()> on_ack_overdue;
 
@@ -58,14 +60,15 @@ struct channel_settings {
     pid_t peer = 0;
 };
 
-/// One line on stderr: what strace would show of sendmsg and recvmsg, readable. For channel_settings::trace.
+/// One line on stderr: what strace would show of sendmsg and recvmsg, readable. For
+/// channel_settings::trace.
 void print_trace(const trace_event& event);
 
 class channel {
 public:
     /// Takes ownership of one end of a connected Unix stream socket, makes it non-blocking and
-    /// close-on-exec, and starts reading at once: a handle is acknowledged when it arrives, not when
-    /// receive() is called. Throws std::system_error.
+    /// close-on-exec, and starts reading at once: a handle is acknowledged when it arrives, not
+    /// when receive() is called. Throws std::system_error.
     channel(asio::any_io_executor executor, unique_fd socket, channel_settings settings = {});
 
     channel(channel&&) noexcept;
@@ -74,22 +77,23 @@ public:
     /// As close(). Coroutines inside send() or receive() end as close() says.
     ~channel();
 
-    /// Sends a message alone. Completes when its last byte is written; while a handle of ours waits for
-    /// its acknowledgement, messages wait behind it, so order is kept.
+    /// Sends a message alone. Completes when its last byte is written; while a handle of ours waits
+    /// for its acknowledgement, messages wait behind it, so order is kept.
     ///
-    /// Throws channel_closed, queue_full, and std::invalid_argument for a value that is not UTF-8 or
-    /// that looks like one of the protocol's own messages ({"cmd": "NODE_..."}).
+    /// Throws channel_closed, queue_full, and std::invalid_argument for a value that is not UTF-8
+    /// or that looks like one of the protocol's own messages ({"cmd": "NODE_..."}).
     asio::awaitable<void> send(value body);
 
     /// Sends a message with a handle. Completes when the peer has acknowledged it.
     ///
-    /// Ownership: while this runs, the channel owns the descriptor and `object` is empty. Afterwards, if
-    /// it arrived, a connection is closed on this side and `object` stays empty, while a server is back
-    /// in `object`, still listening here too (Node does the same). If this throws, the peer does not
-    /// have it and it is back in `object`, whole.
+    /// Ownership: while this runs, the channel owns the descriptor and `object` is empty.
+    /// Afterwards, if it arrived, a connection is closed on this side and `object` stays empty,
+    /// while a server is back in `object`, still listening here too (Node does the same). If this
+    /// throws, the peer does not have it and it is back in `object`, whole.
     ///
-    /// After channel_closed one doubt remains: a peer that died may have read from or written to the
-    /// connection before it could acknowledge it, and a peer that has not died may still hold it.
+    /// After channel_closed one doubt remains: a peer that died may have read from or written to
+    /// the connection before it could acknowledge it, and a peer that has not died may still hold
+    /// it.
     ///
     /// Throws like send(value); handle_not_received when the peer refused it four times;
     /// invalid_handle_type when `object` is empty, for example sent before.

@@ -64,8 +64,8 @@ std::vector<char*> pointers(std::vector<std::string>& strings)
     return result;
 }
 
-/// Where `name` is, by the rules of the shell: PATH, unless it contains a slash. Found before the fork,
-/// because execvpe is not on the list of what may be called after it (signal-safety(7)).
+/// Where `name` is, by the rules of the shell: PATH, unless it contains a slash. Found before the
+/// fork, because execvpe is not on the list of what may be called after it (signal-safety(7)).
 std::string find_program(const std::string& name)
 {
     if (name.find('/') != std::string::npos)
@@ -82,8 +82,8 @@ std::string find_program(const std::string& name)
     throw std::system_error(ENOENT, std::generic_category(), name);
 }
 
-// What the child does between fork and exec: nothing but async-signal-safe calls, no memory allocation.
-// The first failure is written to `report`, which a successful exec closes.
+// What the child does between fork and exec: nothing but async-signal-safe calls, no memory
+// allocation. The first failure is written to `report`, which a successful exec closes.
 [[noreturn]] void become(const char* program, char* const* arguments, char* const* environment,
                          int channel_end, int report, pid_t parent)
 {
@@ -136,7 +136,8 @@ std::string to_string(const exit_status& status)
 class child_process::process : public std::enable_shared_from_this<process> {
 public:
     process(asio::any_io_executor executor, pid_t pid, unique_fd pidfd)
-        : pid_(pid), pidfd_(executor, pidfd.release()),
+        : pid_(pid),
+          pidfd_(executor, pidfd.release()),
           ended_(executor, asio::steady_timer::time_point::max())
     {
     }
@@ -227,7 +228,8 @@ child_process child_process::start(asio::any_io_executor executor, std::vector<s
     unique_fd ours(pair[0]);
     unique_fd theirs(pair[1]);
 
-    // exec closes the writing end; so end of file is success, and a number read is the errno of failure.
+    // exec closes the writing end; so end of file is success, and a number read is the errno of
+    // failure.
     int pipe_ends[2];
     if (::pipe2(pipe_ends, O_CLOEXEC) != 0)
         throw last_error("pipe2");

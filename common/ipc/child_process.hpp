@@ -24,21 +24,22 @@ struct exit_status {
 /// "exited with code 1", "was killed by SIGKILL".
 std::string to_string(const exit_status& status);
 
-/// A child process and the channel to it. Move-only; destroying one whose process still runs kills it
-/// (SIGKILL) and reaps it.
+/// A child process and the channel to it. Move-only; destroying one whose process still runs kills
+/// it (SIGKILL) and reaps it.
 class child_process {
 public:
-    /// Starts `command` (a path, or a name to be looked up in PATH, then its arguments) with the channel as
-    /// descriptor 3 and NODE_CHANNEL_FD=3, NODE_CHANNEL_SERIALIZATION_MODE=json in its environment.
+    /// Starts `command` (a path, or a name to be looked up in PATH, then its arguments) with the
+    /// channel as descriptor 3 and NODE_CHANNEL_FD=3, NODE_CHANNEL_SERIALIZATION_MODE=json in its
+    /// environment.
     ///
-    /// The child inherits 0, 1, 2 and 3 and nothing else; no signal is blocked or ignored in it; it leads a
-    /// process group of its own, so that Ctrl-C on the terminal reaches the parent alone; and the kernel
-    /// kills it when the parent dies (prctl(2), PR_SET_PDEATHSIG), be it a Node program that would go
-    /// on serving.
+    /// The child inherits 0, 1, 2 and 3 and nothing else; no signal is blocked or ignored in it; it
+    /// leads a process group of its own, so that Ctrl-C on the terminal reaches the parent alone;
+    /// and the kernel kills it when the parent dies (prctl(2), PR_SET_PDEATHSIG), be it a Node
+    /// program that would go on serving.
     ///
-    /// Returns when the program is running: a command that cannot be executed throws std::system_error
-    /// here, naming it, and leaves neither process nor descriptor. fork(2) copies only the calling
-    /// thread: no other thread should run.
+    /// Returns when the program is running: a command that cannot be executed throws
+    /// std::system_error here, naming it, and leaves neither process nor descriptor. fork(2) copies
+    /// only the calling thread: no other thread should run.
     static child_process start(asio::any_io_executor executor, std::vector<std::string> command,
                                channel_settings settings = {});
 

@@ -10,8 +10,8 @@ namespace ipc {
 
 namespace {
 
-// Room for the most the kernel can send. A smaller buffer is no protection: CMSG_SPACE of one int and
-// of two are equal, so a second descriptor slips in unseen, and what does not fit is lost.
+// Room for the most the kernel can send. A smaller buffer is no protection: CMSG_SPACE of one int
+// and of two are equal, so a second descriptor slips in unseen, and what does not fit is lost.
 struct control_buffer {
     alignas(cmsghdr) char bytes[CMSG_SPACE(most_descriptors * sizeof(int))];
 };
@@ -21,7 +21,8 @@ struct control_buffer {
 std::size_t send_bytes(int socket, std::string_view bytes, int descriptor)
 {
     return send_bytes(socket, bytes,
-                      descriptor < 0 ? std::span<const int>{} : std::span<const int>{&descriptor, 1});
+                      descriptor < 0 ? std::span<const int>{}
+                                     : std::span<const int>{&descriptor, 1});
 }
 
 std::size_t send_bytes(int socket, std::string_view bytes, std::span<const int> descriptors)

@@ -8,7 +8,8 @@ namespace ipc {
 
 class error : public std::runtime_error {
 public:
-    error(std::string code, const std::string& text) : std::runtime_error(text), code_(std::move(code))
+    error(std::string code, const std::string& text)
+        : std::runtime_error(text), code_(std::move(code))
     {
     }
 
@@ -19,14 +20,15 @@ private:
     std::string code_;
 };
 
-/// Thrown before a byte is written when something other than a connection or a listening server is to
-/// be sent.
+/// Thrown before a byte is written when something other than a connection or a listening server is
+/// to be sent.
 class invalid_handle_type : public error {
 public:
     /// `passed` names what it was, `instead` says what to send.
     invalid_handle_type(std::string passed, std::string instead)
         : error("ERR_INVALID_HANDLE_TYPE", "This handle type cannot be sent"),
-          passed_(std::move(passed)), instead_(std::move(instead))
+          passed_(std::move(passed)),
+          instead_(std::move(instead))
     {
     }
 

@@ -76,12 +76,13 @@ handle::kind handle::kind_of(int fd)
         throw invalid_handle_type("a socket that is no TCP or Unix stream", send_instead);
     if (socket_option(fd, SO_ACCEPTCONN) == 1)
         return kind::server;
-    // Not getpeername alone: it fails for a connection that the client has reset meanwhile, which is
-    // still a connection and must be handed on and closed like any other.
+    // Not getpeername alone: it fails for a connection that the client has reset meanwhile, which
+    // is still a connection and must be handed on and closed like any other.
     if (has_name(fd, ::getsockname) || has_name(fd, ::getpeername))
         return kind::connection;
-    throw invalid_handle_type(family == AF_UNIX ? "an end of a socketpair, such as a channel"
-                                                : "a socket that is neither connected nor listening",
+    throw invalid_handle_type(family == AF_UNIX
+                                  ? "an end of a socketpair, such as a channel"
+                                  : "a socket that is neither connected nor listening",
                               send_instead);
 }
 
@@ -106,8 +107,9 @@ connection handle::connection(asio::any_io_executor executor) &&
 {
     asio::ip::tcp::socket socket(executor);
     const auto family = socket_option(fd_.get(), SO_DOMAIN);
-    // O_NONBLOCK belongs to the open socket, not to the number: the sender should have set it, but what
-    // a peer should do is not what it does. Never the other way round: others share this socket.
+    // O_NONBLOCK belongs to the open socket, not to the number: the sender should have set it, but
+    // what a peer should do is not what it does. Never the other way round: others share this
+    // socket.
     if (::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_NONBLOCK) != 0)
         throw std::system_error(errno, std::generic_category(), "fcntl F_SETFL");
     socket.assign(family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd_.get());

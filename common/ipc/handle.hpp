@@ -1,4 +1,5 @@
-// What can travel beside a message: a connection or a listening server (Node's net.Socket, net.Server).
+// What can travel beside a message: a connection or a listening server (Node's net.Socket,
+// net.Server).
 #pragma once
 
 #include "ipc/error.hpp"
@@ -15,9 +16,9 @@
 
 namespace ipc {
 
-/// A connection that came over the channel. Keep both members together: the peer may ask how many of the
-/// sockets it gave us are still open (Node's server.getConnections() and server.close() do), and the
-/// lease is what is counted. Destroy it when the socket is closed.
+/// A connection that came over the channel. Keep both members together: the peer may ask how many
+/// of the sockets it gave us are still open (Node's server.getConnections() and server.close() do),
+/// and the lease is what is counted. Destroy it when the socket is closed.
 struct connection {
     asio::ip::tcp::socket socket;
     std::shared_ptr<const void> lease;
@@ -32,18 +33,22 @@ public:
     handle(handle&&) noexcept = default;
     handle& operator=(handle&&) noexcept = default;
 
-    /// From anything that owns a descriptor (native_handle() and release()): a socket, an acceptor, a
-    /// net::server. As everywhere in C++, an rvalue is moved from and an lvalue is copied: the copy is
-    /// dup(2)'s, a second number for the same socket, and the original stays with the caller.
+    /// From anything that owns a descriptor (native_handle() and release()): a socket, an acceptor,
+    /// a net::server. As everywhere in C++, an rvalue is moved from and an lvalue is copied: the
+    /// copy is dup(2)'s, a second number for the same socket, and the original stays with the
+    /// caller.
     ///
     /// Any other object is accepted by the compiler and refused at run time, as Node's send() does;
     /// a type that knows better advice than ours has it as `send_instead`, a static string.
     /// Throws invalid_handle_type; the caller then still owns what it passed.
-    template <class T>
-        requires(!std::same_as<std::remove_cvref_t<T>, handle>)
-    handle(T&& object) // NOLINT: implicit, so that send("server", server) reads as in Node
+    template<class T>
+    requires(!std::same_as<std::remove_cvref_t<T>, handle>)
+        handle(T&& object) // NOLINT: implicit, so that send("server", server) reads as in Node
     {
-        if constexpr (requires { object.native_handle(); object.release(); }) {
+        if constexpr (requires {
+                          object.native_handle();
+                          object.release();
+                      }) {
             kind_ = kind_of(object.native_handle());
             if constexpr (std::is_lvalue_reference_v<T>)
                 fd_ = duplicate(object.native_handle());
@@ -72,7 +77,8 @@ public:
     /// The descriptor, still owned here; -1 when empty.
     int native_handle() const noexcept { return fd_.get(); }
 
-    /// Gives the descriptor to the caller, a server for net::server, say. This handle is empty afterwards.
+    /// Gives the descriptor to the caller, a server for net::server, say. This handle is empty
+    /// afterwards.
     [[nodiscard]] unique_fd release() noexcept { return std::move(fd_); }
 
     /// The connection, moved out. Precondition: is_connection(). Throws std::system_error.
@@ -82,8 +88,8 @@ public:
     void close() noexcept { fd_.reset(); }
 
     /// What the kernel says `fd` is. Throws invalid_handle_type for anything that is neither a
-    /// connected nor a listening stream socket, and for an end of a socketpair (a channel sent over a
-    /// channel can tie a knot that only the kernel's garbage collector unties).
+    /// connected nor a listening stream socket, and for an end of a socketpair (a channel sent over
+    /// a channel can tie a knot that only the kernel's garbage collector unties).
     static kind kind_of(int fd);
 
 private:

@@ -13,8 +13,8 @@ struct line_too_long : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Collects bytes, gives back whole lines. JSON text contains no raw newline, so the newline is the frame,
-/// and cutting at it never cuts a UTF-8 character.
+/// Collects bytes, gives back whole lines. JSON text contains no raw newline, so the newline is the
+/// frame, and cutting at it never cuts a UTF-8 character.
 class json_lines {
 public:
     explicit json_lines(std::size_t limit = 16 * 1024 * 1024) : limit_(limit) {}
@@ -30,8 +30,8 @@ public:
         buffer_.append(bytes);
     }
 
-    /// Takes the next whole line, without its newline; the view holds until the next call of feed() or
-    /// next(). False when there is none yet.
+    /// Takes the next whole line, without its newline; the view holds until the next call of feed()
+    /// or next(). False when there is none yet.
     bool next(std::string_view& line)
     {
         const auto newline = buffer_.find('\n', searched_);

@@ -39,17 +39,21 @@ channel connect_to_parent(asio::any_io_executor executor, channel_settings setti
     take_variable("NODE_UNIQUE_ID");
 
     if (!number)
-        throw error("ERR_IPC_NO_PARENT", "no channel to a parent process (NODE_CHANNEL_FD is not set)");
+        throw error("ERR_IPC_NO_PARENT",
+                    "no channel to a parent process (NODE_CHANNEL_FD is not set)");
     if (mode && *mode != "json")
-        throw error("ERR_IPC_SERIALIZATION",
-                    "the parent wants serialization '" + *mode +
-                        "', this program speaks 'json' only: start it with {serialization: 'json'}");
+        throw error(
+            "ERR_IPC_SERIALIZATION",
+            "the parent wants serialization '" + *mode +
+                "', this program speaks 'json' only: start it with {serialization: 'json'}");
 
     int fd = -1;
-    const auto [end, problem] = std::from_chars(number->data(), number->data() + number->size(), fd);
+    const auto [end, problem] =
+        std::from_chars(number->data(), number->data() + number->size(), fd);
     if (problem != std::errc() || end != number->data() + number->size() || fd < 0 ||
         !is_unix_stream(fd))
-        throw error("ERR_IPC_NO_PARENT", "NODE_CHANNEL_FD=" + *number + " is no Unix stream socket");
+        throw error("ERR_IPC_NO_PARENT",
+                    "NODE_CHANNEL_FD=" + *number + " is no Unix stream socket");
     settings.peer = ::getppid();
     return {std::move(executor), unique_fd(fd), std::move(settings)};
 }

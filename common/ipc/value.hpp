@@ -9,8 +9,8 @@
 
 namespace ipc {
 
-/// Holds a JSON value behind a pointer, so that a demo that sends text need not compile the JSON library.
-/// Cheap to copy, never changed.
+/// Holds a JSON value behind a pointer, so that a demo that sends text need not compile the JSON
+/// library. Cheap to copy, never changed.
 class value {
 public:
     /// A JSON string. The text must be UTF-8: send() throws otherwise.
@@ -26,8 +26,11 @@ public:
     /// The string when the value is a JSON string, else a null pointer.
     const std::string* text() const noexcept;
 
-    /// The value as JSON text: a string in quotes, an object in braces.
+    /// The value as JSON text on one line: a string in quotes, an object in braces.
     std::string dump() const;
+
+    /// For printing: a JSON string's characters, for any other value its JSON text.
+    std::string to_string() const;
 
 private:
     std::shared_ptr<const nlohmann::json> json_;

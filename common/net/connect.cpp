@@ -15,8 +15,7 @@ std::vector<tcp::endpoint> resolve(const std::string& host, std::uint16_t port)
 {
     asio::io_context context;
     tcp::resolver resolver(context);
-    const auto found =
-        resolver.resolve(host, std::to_string(port), tcp::resolver::numeric_service);
+    const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::numeric_service);
     return {found.begin(), found.end()};
 }
 

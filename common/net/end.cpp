@@ -32,8 +32,8 @@ asio::awaitable<void> end(asio::ip::tcp::socket& socket, std::string data)
     const deadline patience(socket, std::chrono::seconds(1));
     std::array<char, 4096> discarded;
     for (std::size_t total = 0; !error && !patience.passed() && total < 64 * 1024;)
-        total += co_await socket.async_read_some(
-            asio::buffer(discarded), asio::redirect_error(asio::use_awaitable, error));
+        total += co_await socket.async_read_some(asio::buffer(discarded),
+                                                 asio::redirect_error(asio::use_awaitable, error));
 }
 
 } // namespace net

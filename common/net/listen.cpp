@@ -34,7 +34,8 @@ tcp::endpoint local_endpoint(int fd)
     return endpoint;
 }
 
-// Errors of accept(2) that concern one connection, not the listener: "treat like EAGAIN by retrying".
+// Errors of accept(2) that concern one connection, not the listener: "treat like EAGAIN by
+// retrying".
 bool concerns_one_connection(int error)
 {
     switch (error) {
@@ -66,8 +67,11 @@ bool means_out_of_resources(int error)
 class server::accept_loop : public std::enable_shared_from_this<accept_loop> {
 public:
     accept_loop(asio::any_io_executor executor, unique_fd listening, connection_handler handler)
-        : executor_(executor), protocol_(local_endpoint(listening.get()).protocol()),
-          readiness_(executor, listening.release()), pause_(executor), handler_(std::move(handler))
+        : executor_(executor),
+          protocol_(local_endpoint(listening.get()).protocol()),
+          readiness_(executor, listening.release()),
+          pause_(executor),
+          handler_(std::move(handler))
     {
     }
 
@@ -99,7 +103,7 @@ private:
                                      SOCK_CLOEXEC | SOCK_NONBLOCK);
             if (fd >= 0) {
                 ++accepted;
-                handler_(tcp::socket(executor_, protocol_, fd));
+                hand_to_the_user(tcp::socket(executor_, protocol_, fd));
                 if (!readiness_.is_open()) // the handler may close the server
                     return;
             } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -111,6 +115,15 @@ private:
             }
         }
         wait();
+    }
+
+    void hand_to_the_user(tcp::socket connection)
+    {
+        try {
+            handler_(std::move(connection));
+        } catch (const std::exception& error) { // costs this connection, not the service
+            std::fprintf(stderr, "[%d] connection: %s\n", ::getpid(), error.what());
+        }
     }
 
     // The listener stays readable while we have no descriptor to accept with; waiting on readiness
@@ -163,8 +176,9 @@ server::~server()
 
 void server::on_connection(connection_handler handler)
 {
-    // A listener that came from another process may be blocking, and then accept would block as soon
-    // as somebody else was faster. The flag belongs to the socket, so this sets it for all holders.
+    // A listener that came from another process may be blocking, and then accept would block as
+    // soon as somebody else was faster. The flag belongs to the socket, so this sets it for all
+    // holders.
     if (::fcntl(listening_.get(), F_SETFL, ::fcntl(listening_.get(), F_GETFL) | O_NONBLOCK) != 0)
         throw last_error("fcntl F_SETFL");
     loop_ = std::make_shared<accept_loop>(executor_, std::move(listening_), std::move(handler));

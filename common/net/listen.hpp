@@ -18,9 +18,9 @@ namespace net {
 /// The descriptor is close-on-exec, non-blocking and registered with no epoll until on_connection()
 /// is called: a server that is only made to be given away leaves no trace behind.
 ///
-/// Several processes may hold copies of one listening socket; each connection is accepted by exactly
-/// one of them. Therefore close() only drops this process's copy. It never calls shutdown(), which
-/// would stop the port for all holders.
+/// Several processes may hold copies of one listening socket; each connection is accepted by
+/// exactly one of them. Therefore close() only drops this process's copy. It never calls
+/// shutdown(), which would stop the port for all holders.
 class server {
 public:
     using connection_handler = std::function<void(asio::ip::tcp::socket)>;
@@ -31,16 +31,18 @@ public:
     server& operator=(server&&) noexcept;
     ~server();
 
-    /// server.on('connection', handler): accepts until close(). Each connection comes non-blocking and
-    /// close-on-exec. Out of descriptors (EMFILE, ENFILE) or memory, it says so on stderr at most
-    /// once a second and tries again after 100 ms; meanwhile clients wait in the kernel's queue.
-    /// A connection that failed before it was accepted (ECONNABORTED and its like) is skipped.
+    /// server.on('connection', handler): accepts until close(). Each connection comes non-blocking
+    /// and close-on-exec. Out of descriptors (EMFILE, ENFILE) or memory, it says so on stderr at
+    /// most once a second and tries again after 100 ms; meanwhile clients wait in the kernel's
+    /// queue. A connection that failed before it was accepted (ECONNABORTED and its like) is
+    /// skipped.
     void on_connection(connection_handler handler);
 
     /// Drops this process's copy of the listening socket; harmless when there is none.
     void close();
 
-    /// The same, but the descriptor goes to the caller instead of being closed. The reactor forgets it.
+    /// The same, but the descriptor goes to the caller instead of being closed. The reactor forgets
+    /// it.
     unique_fd release();
 
     /// The descriptor number, still owned here; -1 after close() or release().
@@ -52,7 +54,7 @@ public:
 private:
     class accept_loop;
     asio::any_io_executor executor_;
-    unique_fd listening_;              // until on_connection()
+    unique_fd listening_;               // until on_connection()
     std::shared_ptr<accept_loop> loop_; // from then on
 };
 

@@ -1,7 +1,7 @@
 #include "workers/connection_progress.hpp"
 
-// <linux/tcp.h> has the newer fields of tcp_info and clashes with <netinet/tcp.h>, which Asio includes:
-// that is why this is a file of its own.
+// <linux/tcp.h> has the newer fields of tcp_info and clashes with <netinet/tcp.h>, which Asio
+// includes: that is why this is a file of its own.
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>

@@ -23,14 +23,15 @@ using clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds grace{2000};            // for a worker to finish after its channel has closed
-constexpr milliseconds grace_after_term{500};  // and after SIGTERM
-constexpr milliseconds last_words{100};        // for its messages to be read after its end
+constexpr milliseconds time_to_hand_over{500}; // for connections under way when we stop
+constexpr milliseconds grace{2000};           // for a worker to finish after its channel has closed
+constexpr milliseconds grace_after_term{500}; // and after SIGTERM
+constexpr milliseconds last_words{100};       // for its messages to be read after its end
 constexpr milliseconds first_backoff{100};
 constexpr milliseconds longest_backoff{5000};
-constexpr milliseconds a_life{1000};           // a worker that lived shorter is part of a crash loop
+constexpr milliseconds a_life{1000}; // a worker that lived shorter is part of a crash loop
 constexpr int most_short_lives = 8;
-constexpr milliseconds refusal_pause{100};     // when no worker has room for a connection
+constexpr milliseconds refusal_pause{100}; // when no worker has room for a connection
 constexpr int most_refusal_pauses = 50;
 
 awaitable<void> wait(asio::steady_timer& timer)
@@ -41,10 +42,31 @@ awaitable<void> wait(asio::steady_timer& timer)
 
 } // namespace
 
+ipc::channel_settings settings::channel() const
+{
+    ipc::channel_settings result;
+    result.ack_timeout = ack_timeout;
+    if (trace)
+        result.trace = ipc::print_trace;
+    return result;
+}
+
 class pool::supervisor : public std::enable_shared_from_this<supervisor> {
+    // One place in the set, and whoever fills it at the moment.
+    struct slot_state {
+        std::shared_ptr<ipc::child_process> child; // null between two lives
+        std::optional<asio::steady_timer> backoff;
+        clock::time_point started;
+        int short_lives = 0;
+        bool supervised = false; // somebody is here, or will be
+        bool welcomed = false;   // and has what it needs to serve
+    };
+
 public:
     supervisor(asio::any_io_executor executor, settings given)
-        : executor_(executor), settings_(std::move(given)), slots_(settings_.count),
+        : executor_(executor),
+          settings_(std::move(given)),
+          slots_(settings_.count),
           changed_(executor, asio::steady_timer::time_point::max())
     {
     }
@@ -80,10 +102,12 @@ public:
         const auto child = slots_.at(slot).child;
         if (!child)
             throw ipc::channel_closed();
-        if (object)
-            co_await child->channel.send(std::move(body), object);
-        else
-            co_await child->channel.send(std::move(body));
+        if (!object)
+            co_return co_await child->channel.send(std::move(body));
+        const bool is_connection = object.is_connection();
+        co_await child->channel.send(std::move(body), object);
+        if (is_connection)
+            count_acknowledged(child->pid());
     }
 
     // Who owns an unanswered connection, and what happens to it.
@@ -104,6 +128,7 @@ public:
                               std::function<ipc::value(std::size_t)> body)
     {
         const auto self = shared_from_this();
+        const handing_over here(*this);
         std::size_t refusals = 0;
         int pauses = 0;
         for (std::size_t next = first;; ++next) {
@@ -129,7 +154,8 @@ public:
             }
 
             if (!refused) {
-                // A worker that still runs may still hold a copy: only its death makes ours the last.
+                // A worker that still runs may still hold a copy: only its death makes ours the
+                // last.
                 co_await child->exited();
                 if (was_touched(connection.native_handle())) {
                     ++closed_;
@@ -151,6 +177,16 @@ public:
     {
         const auto self = shared_from_this();
         stopping_ = true;
+        // Connections on their way to a worker first: closing the channel would cut them off.
+        asio::steady_timer patience(executor_, time_to_hand_over);
+        patience.async_wait([weak = weak_from_this()](std::error_code) {
+            if (const auto alive = weak.lock())
+                alive->changed_.cancel();
+        });
+        while (handing_over_ > 0 && clock::now() < patience.expiry())
+            co_await wait(changed_);
+        patience.cancel();
+
         for (auto& slot : slots_) {
             if (slot.child)
                 slot.child->channel.close();
@@ -173,32 +209,55 @@ public:
     std::size_t size() const noexcept { return slots_.size(); }
     tally counted() const { return {acknowledged_, closed_}; }
 
-    std::function<awaitable<void>(std::size_t)> greet_;
+    awaitable<void> each(std::vector<std::size_t> order,
+                         std::function<awaitable<void>(std::size_t)> greet)
+    {
+        const auto self = shared_from_this();
+        greet_ = std::move(greet);
+        for (const auto i : order)
+            co_await welcome(i);
+        while (std::any_of(slots_.begin(), slots_.end(), [](const slot_state& state) {
+            return state.supervised && !state.welcomed;
+        }))
+            co_await wait(changed_);
+        if (!anybody_will_come())
+            throw std::runtime_error("no worker could be kept running");
+    }
+
+    static bool serves(const slot_state& place)
+    {
+        return place.child && place.child->running() && place.child->channel.connected();
+    }
+
+    bool serves(std::size_t slot) const { return serves(slots_.at(slot)); }
+
     std::function<void()> last_gone_;
 
 private:
-    // One place in the set, and whoever fills it at the moment.
-    struct slot_state {
-        std::shared_ptr<ipc::child_process> child; // null between two lives
-        std::optional<asio::steady_timer> backoff;
-        clock::time_point started;
-        int short_lives = 0;
-        bool supervised = false;
+    // Counts the connections that are between main and a worker.
+    struct handing_over {
+        explicit handing_over(supervisor& owner) : owner_(owner) { ++owner_.handing_over_; }
+        ~handing_over()
+        {
+            if (--owner_.handing_over_ == 0)
+                owner_.changed_.cancel();
+        }
+        handing_over(const handing_over&) = delete;
+        handing_over& operator=(const handing_over&) = delete;
+        supervisor& owner_;
     };
 
     void start_worker(std::size_t i)
     {
-        ipc::channel_settings channel;
-        channel.ack_timeout = settings_.ack_timeout;
+        auto channel = settings_.channel();
         channel.on_ack_overdue = [weak = weak_from_this(), i] {
             if (const auto self = weak.lock())
                 self->kill_silent(i);
         };
-        if (settings_.trace)
-            channel.trace = ipc::print_trace;
         slots_[i].child = std::make_shared<ipc::child_process>(ipc::child_process::start(
             executor_, settings_.commands[i % settings_.commands.size()], std::move(channel)));
         slots_[i].started = clock::now();
+        slots_[i].welcomed = false;
         acknowledged_.emplace_back(slots_[i].child->pid(), 0);
     }
 
@@ -224,8 +283,8 @@ private:
             std::exchange(last_gone_, nullptr)();
     }
 
-    // The dead worker's end of the channel is closed, and follow() reads its last words. But a process
-    // that it started and that inherited the channel would keep it open: hence the limit.
+    // The dead worker's end of the channel is closed, and follow() reads its last words. But a
+    // process that it started and that inherited the channel would keep it open: hence the limit.
     void close_channel_soon(std::shared_ptr<ipc::child_process> child)
     {
         auto limit = std::make_shared<asio::steady_timer>(executor_, last_words);
@@ -241,7 +300,8 @@ private:
                 if (settings_.on_message)
                     settings_.on_message(i, *message);
         } catch (const ipc::protocol_error& error) {
-            log(name(child->pid()) + " broke the channel's protocol (" + error.what() + "): killed it");
+            log(name(child->pid()) + " broke the channel's protocol (" + error.what() +
+                "): killed it");
             child->kill(SIGKILL);
         }
         changed_.cancel();
@@ -289,24 +349,29 @@ private:
                 ++place.short_lives;
             }
         }
+        log("worker " + std::to_string(place.child->pid()) + " takes its place");
         asio::co_spawn(
             executor_, [self = shared_from_this(), i] { return self->welcome(i); }, asio::detached);
     }
 
+    // Gives a worker what it needs. If that fails it has died, which its supervisor reports, or it
+    // has refused, or we have no descriptor left to copy: then its successor may do better.
     awaitable<void> welcome(std::size_t i)
     {
         const auto self = shared_from_this();
         const auto child = slots_[i].child;
+        if (!child)
+            co_return;
         try {
             if (greet_)
                 co_await greet_(i);
-            if (child && child->running())
-                log("worker " + std::to_string(child->pid()) + " took its place");
-        } catch (const std::exception&) {
-            // It died before it had what it needs, and its supervisor sees that too; or it refused, or
-            // we have no descriptor left to copy: the next attempt may do better.
-            if (child)
-                child->kill(SIGKILL);
+            slots_[i].welcomed = slots_[i].child == child;
+        } catch (const ipc::channel_closed&) {
+            child->kill(SIGKILL); // ended, or as good as: without its channel it is of no use
+        } catch (const std::exception& error) {
+            log(name(child->pid()) + " did not get what it needs (" + error.what() +
+                "): killed it");
+            child->kill(SIGKILL);
         }
         changed_.cancel(); // connections may be waiting for it
     }
@@ -336,14 +401,10 @@ private:
         }
     }
 
-    static bool serves(const slot_state& place)
-    {
-        return place.child && place.child->running() && place.child->channel.connected();
-    }
-
     std::size_t serving() const
     {
-        return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), serves));
+        return static_cast<std::size_t>(std::count_if(
+            slots_.begin(), slots_.end(), [](const slot_state& place) { return serves(place); }));
     }
 
     bool anybody_will_come() const
@@ -382,6 +443,8 @@ private:
     std::vector<slot_state> slots_;
     std::vector<std::pair<pid_t, std::size_t>> acknowledged_;
     std::size_t closed_ = 0;
+    std::function<awaitable<void>(std::size_t)> greet_;
+    std::size_t handing_over_ = 0;
     bool stopping_ = false;
     asio::steady_timer changed_; // never expires: cancelling it wakes whoever waits for a change
 };
@@ -411,9 +474,15 @@ std::vector<pid_t> pool::pids() const
     return supervisor_->pids();
 }
 
-void pool::on_replacement(std::function<awaitable<void>(std::size_t)> greet)
+awaitable<void> pool::each(std::vector<std::size_t> order,
+                           std::function<awaitable<void>(std::size_t)> greet)
 {
-    supervisor_->greet_ = std::move(greet);
+    return supervisor_->each(std::move(order), std::move(greet));
+}
+
+bool pool::serves(std::size_t slot) const
+{
+    return supervisor_->serves(slot);
 }
 
 void pool::on_last_gone(std::function<void()> handler)
@@ -421,14 +490,9 @@ void pool::on_last_gone(std::function<void()> handler)
     supervisor_->last_gone_ = std::move(handler);
 }
 
-awaitable<void> pool::send(std::size_t slot, ipc::value body)
+awaitable<void> pool::send(std::size_t slot, ipc::value body, ipc::handle object)
 {
-    return supervisor_->send(slot, std::move(body), {});
-}
-
-awaitable<void> pool::send(std::size_t slot, ipc::value body, ipc::handle server)
-{
-    return supervisor_->send(slot, std::move(body), std::move(server));
+    return supervisor_->send(slot, std::move(body), std::move(object));
 }
 
 awaitable<void> pool::hand_over(std::size_t slot, ipc::handle connection,

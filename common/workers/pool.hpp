@@ -1,4 +1,5 @@
-// The children of one main as a set: start them, send to them, take back what a dead one held, replace them.
+// The children of one main as a set: start them, send to them, take back what a dead one held,
+// replace them.
 #pragma once
 
 #include "ipc/child_process.hpp"
@@ -19,14 +20,15 @@ namespace workers {
 struct settings {
     std::size_t count = 4;
 
-    /// What to run: worker i runs the i-th command, in turn when there are fewer commands than workers.
+    /// What to run: worker i runs the i-th command, in turn when there are fewer commands than
+    /// workers.
     std::vector<std::vector<std::string>> commands;
 
     /// How long a worker may take to acknowledge a handle before it is killed; zero: for ever.
     std::chrono::milliseconds ack_timeout{5000};
 
-    /// Replace a worker that ended: after 100 ms, twice as long (with jitter, up to 5 s) after each one
-    /// that did not live for a second; its slot is given up after eight such in a row.
+    /// Replace a worker that ended: after 100 ms, twice as long (with jitter, up to 5 s) after each
+    /// one that did not live for a second; its slot is given up after eight such in a row.
     bool respawn = false;
 
     /// Print what crosses the channels.
@@ -35,13 +37,17 @@ struct settings {
     /// Each sentence about a worker's end, for the user.
     std::function<void(const std::string&)> log;
 
+    /// The channel's part of these settings, for a child that is in no pool.
+    ipc::channel_settings channel() const;
+
     /// A message from a worker; nobody needs to listen.
     std::function<void(std::size_t slot, const ipc::message&)> on_message;
 };
 
 /// How many connections went where, since the start.
 struct tally {
-    std::vector<std::pair<pid_t, std::size_t>> acknowledged; ///< per worker process, in order of start
+    std::vector<std::pair<pid_t, std::size_t>>
+        acknowledged;       ///< per worker process, in order of start
     std::size_t closed = 0; ///< nobody could take them, or a dead worker had begun to answer
 };
 
@@ -54,8 +60,8 @@ public:
     pool(const pool&) = delete;
     pool& operator=(const pool&) = delete;
 
-    /// Starts all workers; returns when their programs run. Throws std::system_error for a command that
-    /// cannot be run, and then none is left running.
+    /// Starts all workers; returns when their programs run. Throws std::system_error for a command
+    /// that cannot be run, and then none is left running.
     void start();
 
     std::size_t size() const noexcept;
@@ -63,27 +69,35 @@ public:
     /// In slot order; 0 for a slot whose worker is gone.
     std::vector<pid_t> pids() const;
 
-    /// Calls `greet(slot)` for each replacement, for a worker that needs something before it can serve.
-    void on_replacement(std::function<asio::awaitable<void>(std::size_t slot)> greet);
+    /// Calls `greet(slot)` for each worker in the given order, and again for each replacement
+    /// later: it sends what a worker needs before it can serve. Completes when all have it. One
+    /// that dies first is reported and, with respawn, replaced. Throws std::runtime_error when none
+    /// is left.
+    asio::awaitable<void> each(std::vector<std::size_t> order,
+                               std::function<asio::awaitable<void>(std::size_t slot)> greet);
+
+    /// Is the worker of this slot there, running and listening to us?
+    bool serves(std::size_t slot) const;
 
     /// Called once, when no worker is left and none will come.
     void on_last_gone(std::function<void()> handler);
 
-    /// Sends to this worker and no other. With a server, the worker is in service when this completes.
-    /// Throws as channel::send does, channel_closed when the worker is gone.
-    asio::awaitable<void> send(std::size_t slot, ipc::value body);
-    asio::awaitable<void> send(std::size_t slot, ipc::value body, ipc::handle server);
+    /// Sends to this worker and no other; completes when a handle has been acknowledged. Throws as
+    /// channel::send does, channel_closed when the worker is gone; the handle is closed then.
+    asio::awaitable<void> send(std::size_t slot, ipc::value body, ipc::handle object = {});
 
     /// Gives a connection to worker `slot` or, when that one is gone, refuses or dies before it has
-    /// acknowledged, to the next: `body` says what to tell the worker of a given slot. Never throws for
-    /// a worker's failure: the connection is served exactly once or closed, and tally() says which.
+    /// acknowledged, to the next: `body` says what to tell the worker of a given slot. Never throws
+    /// for a worker's failure: the connection is served exactly once or closed, and tally() says
+    /// which.
     asio::awaitable<void> hand_over(std::size_t slot, ipc::handle connection,
                                     std::function<ipc::value(std::size_t slot)> body);
 
     tally counted() const;
 
-    /// Closes every channel, which tells the workers to finish; after 2 s SIGTERM, after 2.5 s SIGKILL.
-    /// Completes when all have ended.
+    /// Lets connections that are on their way arrive (0.5 s), then closes every channel, which
+    /// tells the workers to finish; 2 s later SIGTERM, after 2.5 s SIGKILL. Completes when all have
+    /// ended.
     asio::awaitable<void> stop();
 
 private:

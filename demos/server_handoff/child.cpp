@@ -36,7 +36,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
 
     while (auto message = co_await parent.receive()) {
         if (message->handle.is_server()) {
-            const auto msg = *message->body.text();
+            const auto msg = message->body.to_string();
             auto& server = servers.emplace_back(executor, message->handle.release());
             server.on_connection([=](tcp::socket socket) {
                 app::spawn(executor, answer(std::move(socket), msg, options.delay));

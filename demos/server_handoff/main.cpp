@@ -30,20 +30,17 @@ awaitable<void> server_handoff(app::demo& demo)
     work.start();
 
     app::print("server is start");
-    for (const auto i : handoff_order(work.size()))
-        co_await work.send(i, "http server" + std::to_string(i), server);
-
-    // A worker that may be replaced will need the server again. We keep our copy then, but nobody waits
-    // on it here: connections stay in the kernel's queue until a worker takes them.
-    if (demo.options().respawn)
-        work.on_replacement([&](std::size_t i) {
-            return work.send(i, "http server" + std::to_string(i), server);
-        });
-    else
+    co_await work.each(handoff_order(work.size()), [&](std::size_t i) {
+        return work.send(i, "http server" + std::to_string(i), server);
+    });
+    // A worker that may be replaced will need the server again. We keep our copy then, but nobody
+    // waits on it here: connections stay in the kernel's queue until a worker takes them.
+    if (!demo.options().respawn)
         server.close();
 
     demo.ready(address, work.pids());
     co_await demo.until_stopped(work);
+    co_await work.stop();
 }
 
 } // namespace

@@ -1,0 +1,64 @@
+// client: asks an HTTP server over one connection, one request after the other; Node's http.get().
+//
+//     http::client client(std::move(socket), "localhost:8888");
+//     const http::answer res = co_await client.get("/");
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <array>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+namespace http {
+
+class parser;
+
+/// A complete answer.
+struct answer {
+    unsigned status = 0;
+    std::string body; ///< chunks put together
+};
+
+/// The server's part of the conversation was not HTTP, or ended in the middle. what() is for the
+/// user.
+struct bad_answer : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// The server ended the connection before the first byte of its answer. On a connection that was
+/// kept this means nothing: the server may have closed it while the request was on its way, and a
+/// GET may be sent again over a new one (RFC 9112 §9.3.1).
+struct no_answer : bad_answer {
+    using bad_answer::bad_answer;
+};
+
+class client {
+public:
+    /// Takes a connected socket. `host` is what the Host header says: the name, and the port
+    /// unless 80.
+    client(asio::ip::tcp::socket socket, std::string host);
+    ~client();
+
+    /// Sends a GET and reads the answer to its end. With `keep_alive` the server is asked to keep
+    /// the connection: then see reusable(). Throws bad_answer, no_answer, or std::system_error for
+    /// what the socket reports; afterwards the connection is of no more use.
+    asio::awaitable<answer> get(std::string target, bool keep_alive = false);
+
+    /// May another request be sent on this connection?
+    bool reusable() const noexcept { return reusable_; }
+
+    /// To put a deadline on it.
+    asio::ip::tcp::socket& socket() noexcept { return socket_; }
+
+private:
+    asio::ip::tcp::socket socket_;
+    std::string host_;
+    std::unique_ptr<parser> parser_;
+    bool reusable_ = true;
+    std::array<char, 16 * 1024> buffer_{};
+};
+
+} // namespace http

@@ -1,0 +1,37 @@
+// What the two sides of an HTTP exchange hand to their callers: header fields, and a request.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace http {
+
+/// One field line, "name: value" (RFC 9110 §5). It refers to text that somebody else owns.
+struct header {
+    std::string_view name;
+    std::string_view value;
+};
+
+/// ASCII letters count as equal in either case; names of fields are compared so (RFC 9110 §5.1).
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
+
+/// The characters of a field name or a method (RFC 9110 §5.6.2), and at least one.
+bool is_token(std::string_view text) noexcept;
+
+/// The fields of one message, in the order they came.
+class header_list : public std::vector<header> {
+public:
+    /// The value of the first field with this name, in any case; nullopt when there is none.
+    std::optional<std::string_view> find(std::string_view name) const noexcept;
+};
+
+/// A request as it came, valid while the handler that was given it runs: copy what is needed later.
+/// Its body, if it had one, has been read and thrown away.
+struct request {
+    std::string_view method; ///< "GET", "HEAD", ...
+    std::string_view target; ///< as sent: "/path?query", or "http://host/path" (RFC 9112 §3.2)
+    const header_list& headers;
+};
+
+} // namespace http

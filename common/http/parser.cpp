@@ -1,0 +1,417 @@
+#include "http/parser.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace http {
+
+namespace {
+
+char lower(char c) noexcept
+{
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool is_digit(char c) noexcept
+{
+    return c >= '0' && c <= '9';
+}
+
+bool is_alphanumeric(char c) noexcept
+{
+    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
+// Host = uri-host [ ":" port ], or nothing (RFC 9112 §3.2, RFC 3986 §3.2.2). The characters are
+// checked, not whether such a host can exist.
+bool is_host(std::string_view text) noexcept
+{
+    std::size_t end = 0;
+    if (!text.empty() && text.front() == '[') { // an IPv6 address
+        end = std::min(text.find(']'), text.size());
+        if (end == text.size() || end == 1)
+            return false;
+        for (char c : text.substr(1, end - 1))
+            if (!is_alphanumeric(c) && c != ':' && c != '.')
+                return false;
+        ++end;
+    } else {
+        while (end < text.size() && text[end] != ':') {
+            const char c = text[end++];
+            if (!is_alphanumeric(c) && (c == 0 || !std::strchr("-._~%!$&'()*+,;=", c)))
+                return false;
+        }
+    }
+    const auto port = text.substr(end);
+    return port.empty() ||
+           (port.front() == ':' && std::all_of(port.begin() + 1, port.end(), is_digit));
+}
+
+} // namespace
+
+bool is_token(std::string_view text) noexcept
+{
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return is_alphanumeric(c) || (c != 0 && std::strchr("!#$%&'*+-.^_`|~", c));
+    });
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept
+{
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::optional<std::string_view> header_list::find(std::string_view name) const noexcept
+{
+    for (const auto& field : *this)
+        if (equal_ignoring_case(field.name, name))
+            return field.value;
+    return std::nullopt;
+}
+
+parser::parser(llhttp_type type, parser_limits limits) : limits_(limits)
+{
+    llhttp_.type = type;
+    reset();
+}
+
+void parser::reset()
+{
+    llhttp_init(&llhttp_, static_cast<llhttp_type>(llhttp_.type), callbacks());
+    llhttp_.data = this;
+    part_ = part::start;
+    size_ = 0;
+    last_byte_ = 0;
+    target_ = {};
+    target_complete_ = false;
+    name_complete_ = true;
+    fields_.clear();
+    kept_head_.clear();
+    head_ = target_text_ = {};
+    headers_.clear();
+    expects_continue_ = keep_alive_ = chunked_ = no_body_ = false;
+    body_.clear();
+    fault_status_ = 0;
+    fault_reason_ = "";
+}
+
+const llhttp_settings_t* parser::callbacks()
+{
+    static const llhttp_settings_t settings = [] {
+        llhttp_settings_t s;
+        llhttp_settings_init(&s);
+        s.on_url = [](llhttp_t* llhttp, const char* at, std::size_t length) {
+            auto* p = static_cast<parser*>(llhttp->data);
+            p->extend(p->target_, at, length);
+            return 0;
+        };
+        s.on_url_complete = [](llhttp_t* llhttp) {
+            static_cast<parser*>(llhttp->data)->target_complete_ = true;
+            return 0;
+        };
+        s.on_header_field = [](llhttp_t* llhttp, const char* at, std::size_t length) {
+            auto* p = static_cast<parser*>(llhttp->data);
+            if (p->part_ == part::body) // a trailer: nobody here wants it (RFC 9110 §6.5.1)
+                return 0;
+            if (std::exchange(p->name_complete_, false))
+                p->fields_.emplace_back();
+            p->extend(p->fields_.back().name, at, length);
+            return 0;
+        };
+        s.on_header_field_complete = [](llhttp_t* llhttp) {
+            static_cast<parser*>(llhttp->data)->name_complete_ = true;
+            return 0;
+        };
+        s.on_header_value = [](llhttp_t* llhttp, const char* at, std::size_t length) {
+            auto* p = static_cast<parser*>(llhttp->data);
+            if (p->part_ != part::body)
+                p->extend(p->fields_.back().value, at, length);
+            return 0;
+        };
+        s.on_headers_complete = [](llhttp_t* llhttp) -> int {
+            // An offer to upgrade may be ignored (RFC 9110 §7.8); llhttp would stop parsing HTTP.
+            llhttp->upgrade = 0;
+            if (static_cast<parser*>(llhttp->data)->no_body_)
+                llhttp->flags |= F_SKIPBODY;
+            return HPE_PAUSED;
+        };
+        s.on_body = [](llhttp_t* llhttp, const char* at, std::size_t length) {
+            if (llhttp->type == HTTP_RESPONSE)
+                static_cast<parser*>(llhttp->data)->body_.append(at, length);
+            return 0;
+        };
+        s.on_message_complete = [](llhttp_t*) -> int { return HPE_PAUSED; };
+        return s;
+    }();
+    return &settings;
+}
+
+// Pieces of one token follow each other without a gap, so the last one tells where it ends.
+void parser::extend(span& token, const char* at, std::size_t length) noexcept
+{
+    const auto begin = static_cast<std::uint32_t>(size_ + static_cast<std::size_t>(at - piece_));
+    if (token.length == 0)
+        token.begin = begin;
+    token.length = begin + static_cast<std::uint32_t>(length) - token.begin;
+}
+
+parser::event parser::parse(std::string_view& input)
+{
+    if (part_ == part::start) {
+        // Empty lines before a message are ignored (RFC 9112 §2.2): some clients end a body with
+        // one.
+        input.remove_prefix(std::min(input.find_first_not_of("\r\n"), input.size()));
+        if (input.empty())
+            return event::need_more;
+        part_ = part::head;
+    }
+    if (part_ == part::head) {
+        const auto result = parse_head(input);
+        if (result != event::message)
+            return result;
+    }
+    return parse_body(input);
+}
+
+// llhttp stops at the end of the head and at that of the message: its callbacks there say "pause".
+// Neither part may be longer than `limit`; one byte more is enough to know that it is.
+std::optional<std::string_view> parser::execute(std::string_view& input, std::size_t limit)
+{
+    auto piece = input.substr(0, limit - size_ + 1);
+    piece_ = piece.data();
+    const auto result = llhttp_execute(&llhttp_, piece.data(), piece.size());
+    paused_ = result == HPE_PAUSED;
+    if (paused_) {
+        piece = piece.substr(0, static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - piece_));
+        llhttp_resume(&llhttp_);
+    } else if (result != HPE_OK) {
+        refuse_llhttp_fault(piece);
+        return std::nullopt;
+    }
+    input.remove_prefix(piece.size());
+    return piece;
+}
+
+parser::event parser::parse_head(std::string_view& input)
+{
+    auto piece = execute(input, limits_.max_header_size);
+    if (!piece)
+        return event::fault;
+    if (size_ + piece->size() > limits_.max_header_size)
+        return target_complete_ ? fault(431, "header too large") : fault(414, "target too long");
+    if (!paused_) {
+        size_ += piece->size();
+        kept_head_.append(*piece);
+        return event::need_more;
+    }
+
+    if (!kept_head_.empty())
+        piece = kept_head_.append(*piece);
+    refer_to(*piece);
+    part_ = part::body;
+    size_ = 0;
+    keep_alive_ = !(llhttp_.flags & F_CONNECTION_CLOSE) &&
+                  (llhttp_.http_minor > 0 || (llhttp_.flags & F_CONNECTION_KEEP_ALIVE)) &&
+                  !llhttp_message_needs_eof(&llhttp_);
+    if (!check_lines() || (llhttp_.type == HTTP_REQUEST && !check_request()))
+        return event::fault;
+    if (expects_continue_ && input.empty() && (chunked_ || llhttp_.content_length > 0)) {
+        keep_head();
+        return event::expects_continue;
+    }
+    return event::message; // but for the body
+}
+
+parser::event parser::parse_body(std::string_view& input)
+{
+    const auto piece = execute(input, limits_.max_body_size);
+    if (!piece)
+        return event::fault;
+    size_ += piece->size();
+    if (size_ > limits_.max_body_size)
+        return fault(413, "body too large");
+    // A chunked body ends with an empty line; llhttp takes a bare LF for one.
+    if (paused_ && chunked_ && (piece->size() > 1 ? piece->end()[-2] : last_byte_) != '\r')
+        return fault(400, "bare LF after the last chunk");
+    if (paused_)
+        return event::message;
+    if (!piece->empty())
+        last_byte_ = piece->back();
+    keep_head();
+    return event::need_more;
+}
+
+// Before the input, in which the head may be, goes away.
+void parser::keep_head()
+{
+    if (kept_head_.empty()) {
+        kept_head_ = head_;
+        refer_to(kept_head_);
+    }
+}
+
+parser::event parser::parse_end()
+{
+    // With a body that ends with the stream, llhttp calls on_message_complete, which pauses.
+    return llhttp_finish(&llhttp_) == HPE_PAUSED ? event::message
+                                                 : fault(400, "incomplete message");
+}
+
+void parser::refer_to(std::string_view head)
+{
+    const auto text = [head](span token) { return head.substr(token.begin, token.length); };
+    head_ = head;
+    target_text_ = text(target_);
+    headers_.clear();
+    for (const auto& [name, raw_value] : fields_) {
+        auto value = text(raw_value);
+        value = value.substr(0, value.find_last_not_of(" \t") + 1);
+        headers_.push_back({text(name), value});
+    }
+}
+
+// Every line of a head ends with CR LF, and none is continued on the next. llhttp takes a bare LF
+// in some places, and joins continued lines ("obs-fold"); whoever stands before us may read them
+// differently, and out of such differences requests are smuggled (RFC 9112 §2.2, §5.2, §11.2).
+bool parser::check_lines() noexcept
+{
+    for (auto at = head_.find('\n'); at != head_.npos; at = head_.find('\n', at + 1)) {
+        if (at == 0 || head_[at - 1] != '\r')
+            return refuse(400, "bare LF");
+        if (at + 1 < head_.size() && (head_[at + 1] == ' ' || head_[at + 1] == '\t'))
+            return refuse(400, "folded header line");
+    }
+    for (const auto& [name, value] : headers_)
+        if (name.empty())
+            return refuse(400, "header without a name");
+    return true;
+}
+
+bool parser::check_request() noexcept
+{
+    // request-line = method SP request-target SP HTTP-version (RFC 9112 §3). llhttp also takes more
+    // than one space, no version at all, and RTSP.
+    if (target_.begin != method().size() + 1 ||
+        head_.substr(target_.begin + target_.length, 6) != " HTTP/")
+        return refuse(400, "malformed request line");
+    if (llhttp_.http_major != 1 || llhttp_.http_minor > 1)
+        return refuse(505, "HTTP/1.0 and HTTP/1.1 only"); // RFC 9110 §15.6.6
+    if (llhttp_.method == HTTP_CONNECT)
+        return refuse(501, "not a proxy");                         // RFC 9110 §9.3.6
+    if ((target_text_ == "*" && llhttp_.method != HTTP_OPTIONS) || // RFC 9112 §3.2.4
+        target_text_.find('#') != target_text_.npos)               // RFC 9112 §3.2: no fragment
+        return refuse(400, "malformed target");
+
+    const bool is_1_0 = is_http_1_0();
+    std::size_t hosts = 0;
+    std::string_view coding;
+    std::size_t transfer_encodings = 0;
+    for (const auto& [name, value] : headers_) {
+        switch (name.size()) { // most fields are told apart by their length alone
+        case 4:
+            if (equal_ignoring_case(name, "host")) {
+                ++hosts;
+                if (!is_host(value))
+                    return refuse(400, "malformed Host");
+            }
+            break;
+        case 6:
+            if (!is_1_0 && equal_ignoring_case(name, "expect")) { // RFC 9110 §10.1.1
+                if (!equal_ignoring_case(value, "100-continue"))
+                    return refuse(417, "unknown expectation");
+                expects_continue_ = true;
+            }
+            break;
+        case 17:
+            if (equal_ignoring_case(name, "transfer-encoding")) {
+                ++transfer_encodings;
+                coding = value;
+            }
+            break;
+        default:
+            break;
+        }
+    }
+    if (hosts > 1 || (hosts == 0 && !is_1_0)) // RFC 9112 §3.2
+        return refuse(400, hosts == 0 ? "Host is missing" : "more than one Host");
+    if (transfer_encodings > 0)
+        return check_coding(coding, transfer_encodings);
+    if (llhttp_.content_length > limits_.max_body_size)
+        return refuse(413, "body too large");
+    return true;
+}
+
+// The one coding we know is "chunked". Without it as the last one nobody can tell where the body
+// ends: 400. In front of it, codings we do not know: 501 (RFC 9112 §6.1, §6.3).
+bool parser::check_coding(std::string_view coding, std::size_t fields) noexcept
+{
+    if (is_http_1_0() || (llhttp_.flags & F_CONTENT_LENGTH))
+        return refuse(400, "Transfer-Encoding not allowed here");
+    chunked_ = fields == 1 && equal_ignoring_case(coding, "chunked");
+    const bool last_is_chunked = llhttp_.flags & F_CHUNKED;
+    if (chunked_ && last_is_chunked)
+        return true;
+    return last_is_chunked ? refuse(501, "unknown transfer coding")
+                           : refuse(400, "the last transfer coding must be chunked");
+}
+
+bool parser::refuse(unsigned status, const char* reason) noexcept
+{
+    fault_status_ = status;
+    fault_reason_ = reason;
+    return false;
+}
+
+parser::event parser::fault(unsigned status, const char* reason) noexcept
+{
+    refuse(status, reason);
+    return event::fault;
+}
+
+// What llhttp does not accept is 400, with these exceptions.
+bool parser::refuse_llhttp_fault(std::string_view piece)
+{
+    const char* reason = llhttp_get_error_reason(&llhttp_);
+    const std::string_view text = reason;
+    switch (llhttp_get_errno(&llhttp_)) {
+    case HPE_INVALID_METHOD: {
+        // A method is any token; one that we do not know is 501 (RFC 9110 §9.1).
+        const std::string_view line = kept_head_.append(piece);
+        return is_token(line.substr(0, line.find(' '))) ? refuse(501, "unknown method")
+                                                        : refuse(400, "malformed request line");
+    }
+    case HPE_INVALID_CONSTANT:
+        if (text.starts_with("Invalid method")) // one of RTSP's
+            return refuse(501, "unknown method");
+        break;
+    case HPE_INVALID_VERSION:
+        if (text == "Invalid HTTP version")
+            return refuse(505, "HTTP/1.0 and HTTP/1.1 only");
+        break;
+    case HPE_PAUSED_H2_UPGRADE: // the preface of HTTP/2 (RFC 9113 §3.4)
+        return refuse(505, "HTTP/1.0 and HTTP/1.1 only");
+    case HPE_INVALID_CONTENT_LENGTH:
+    case HPE_INVALID_CHUNK_SIZE:
+        if (text.ends_with("overflow"))
+            return refuse(413, "body too large");
+        break;
+    default:
+        break;
+    }
+    return refuse(400, reason);
+}
+
+std::string_view parser::method() const noexcept
+{
+    return llhttp_method_name(static_cast<llhttp_method_t>(llhttp_.method));
+}
+
+std::size_t parser::memory() const noexcept
+{
+    return kept_head_.capacity() + body_.capacity() + fields_.capacity() * sizeof(field) +
+           headers_.capacity() * sizeof(header);
+}
+
+} // namespace http

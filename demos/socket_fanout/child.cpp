@@ -1,0 +1,47 @@
+// Example 1, the child: answers on connections that its parent has accepted.
+//
+//     process.on('message', (msg, socket) => {
+//       if (socket) {
+//         setTimeout(() => {
+//           socket.end(`${msg} 子进程：${process.pid}`)
+//         }, 100)
+//       }
+//     })
+//
+// Notes: chapter 03.
+
+#include "app/demo.hpp"
+#include "net/end.hpp"
+
+#include <asio/this_coro.hpp>
+#include <unistd.h>
+
+using asio::awaitable;
+
+namespace {
+
+awaitable<void> answer(ipc::connection connection, std::string msg, std::chrono::milliseconds delay)
+{
+    co_await app::delay(delay);
+    co_await net::end(connection.socket, msg + " 子进程：" + std::to_string(::getpid()));
+}
+
+awaitable<void> child(const app::child_options& options, ipc::channel& parent)
+{
+    const auto executor = co_await asio::this_coro::executor;
+
+    while (auto message = co_await parent.receive()) {
+        if (message->handle.is_connection()) {
+            auto connection = std::move(message->handle).connection(executor);
+            app::spawn(executor,
+                       answer(std::move(connection), message->body.to_string(), options.delay));
+        }
+    }
+} // The parent has hung up: what is open is answered, and the process ends.
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    return app::run_child(argc, argv, child);
+}

@@ -1,0 +1,93 @@
+// Example 1: the main process accepts, and shares each connection with its children.
+//
+//     const server = http.createServer()
+//     server.on('connection', socket => {
+//       console.log('connection')
+//       for (let i = 0; i < 4; i++) {
+//         fork(path.resolve(__dirname, './child.js')).send('socket', socket)
+//       }
+//     })
+//
+// Three ways to read that (--mode), because the listing and the output the document shows differ:
+//   rotate  connection k goes to worker k mod n: prints what the document printed
+//   all     every worker gets a copy of every connection, and the first to end it has answered
+//   fork    the listing to the letter: new children for each connection, of which one gets it
+//
+// Notes: chapter 03.
+
+#include "app/demo.hpp"
+#include "app/terminal.hpp"
+
+using asio::awaitable;
+using asio::ip::tcp;
+
+namespace {
+
+ipc::value message_for(std::size_t i)
+{
+    return "http socket" + std::to_string(i);
+}
+
+// A copy of the connection (socket is an lvalue: dup, not move) for each worker; ours closes at the
+// end.
+void send_to_all(app::demo& demo, workers::pool& work, tcp::socket socket)
+{
+    for (std::size_t i = 0; i < work.size(); ++i)
+        if (work.serves(i))
+            app::spawn(demo.executor(), work.send(i, message_for(i), socket));
+}
+
+// send gives a connection away, so one child gets it and the others the message alone. stop() lets
+// a child answer what it has and then end.
+awaitable<void> fork_for(app::demo& demo, ipc::handle socket)
+{
+    auto settings = demo.worker_settings();
+    settings.respawn = false; // these children come and go
+    workers::pool children(demo.executor(), settings);
+    children.start();
+    co_await children.hand_over(0, std::move(socket), [](std::size_t) { return "socket"; });
+    for (std::size_t i = 1; i < children.size(); ++i)
+        co_await children.send(i, "socket");
+    co_await children.stop();
+}
+
+awaitable<void> socket_fanout(app::demo& demo)
+{
+    const auto& mode = demo.options().mode;
+    net::server server = demo.listen();
+
+    workers::pool work(demo.executor(), demo.worker_settings());
+    if (mode != "fork")
+        work.start();
+
+    std::size_t connections = 0;
+    server.on_connection([&](tcp::socket socket) {
+        if (!demo.options().quiet)
+            app::print("connection");
+        if (mode == "fork")
+            app::spawn(demo.executor(), fork_for(demo, std::move(socket)));
+        else if (mode == "all")
+            send_to_all(demo, work, std::move(socket));
+        else
+            app::spawn(demo.executor(),
+                       work.hand_over(connections++ % work.size(), std::move(socket), message_for));
+    });
+
+    demo.ready(server.address(), mode == "fork" ? std::vector<pid_t>{} : work.pids());
+    co_await demo.until_stopped(work);
+    server.close();
+    co_await work.stop();
+    demo.print_tally(work.counted());
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    return app::run_demo(argc, argv,
+                         {.name = "socket_fanout",
+                          .about = "Example 1: the main process shares sockets with its children.",
+                          .client = "net_client",
+                          .modes = {"rotate", "all", "fork"}},
+                         socket_fanout);
+}
