@@ -1,0 +1,207 @@
+// The three demos when somebody dies, hangs, or is told twice to stop.
+#include "support/proc_fs.hpp"
+#include "support/programs.hpp"
+#include "support/tcp.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+using namespace support;
+using std::string;
+using std::vector;
+
+namespace {
+
+bool none_runs(const vector<pid_t>& pids)
+{
+    return std::none_of(pids.begin(), pids.end(), runs);
+}
+
+/// Parameter: the demo's name.
+class EveryDemoFaults : public testing::TestWithParam<string> {
+protected:
+    string name() const { return GetParam(); }
+    string client_name() const { return name() == "http_cluster" ? "http_client" : "net_client"; }
+
+    /// A worker written in JavaScript that ignores SIGTERM and the end of its channel.
+    static vector<string> stubborn(vector<string> more = {})
+    {
+        more.insert(more.end(), {"--child", node() + " " + fixture("demos/stubborn_child.js")});
+        return more;
+    }
+
+    /// The PIDs in the answers to `count` connections, all of which must be answered.
+    std::multiset<pid_t> ask_who(std::uint16_t port, int count) const
+    {
+        const auto asked = run({client(client_name()), "--port", std::to_string(port), "--count",
+                                std::to_string(count)});
+        EXPECT_EQ(asked.status, exited(0)) << asked.err;
+        std::multiset<pid_t> result;
+        for (const auto& line : lines(asked.out))
+            if (line != "end")
+                result.insert(name() == "http_cluster" ? parse_http_reply(line)
+                                                       : parse_reply(line).pid);
+        EXPECT_EQ(result.size(), static_cast<std::size_t>(count));
+        return result;
+    }
+
+    /// The lines main has written on stderr after the ready line.
+    static vector<string> said_later(const process& main)
+    {
+        auto all = lines(main.err());
+        all.erase(all.begin());
+        return all;
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(, EveryDemoFaults,
+                         testing::Values("server_handoff", "socket_fanout", "http_cluster"),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(EveryDemoFaults, SecondSignalForces)
+{
+    for (const int signal : {SIGINT, SIGTERM}) {
+        running_demo main(name(), stubborn());
+        main.signal(signal);
+        main.err_line("stopping: 4 workers (again to force)");
+        EXPECT_FALSE(none_runs(main.workers)) << "nothing to force";
+        main.signal(signal);
+        EXPECT_EQ(main.wait_exit(milliseconds(1000)), exited(128 + signal));
+        EXPECT_TRUE(eventually([&] { return none_runs(main.workers); }, milliseconds(1000)));
+        EXPECT_TRUE(eventually([&] { return is_free(main.port); }, milliseconds(1000)));
+    }
+}
+
+TEST_P(EveryDemoFaults, StubbornWorkersAreKilledInTheEnd)
+{
+    running_demo main(name(), stubborn({"--workers", "2"}));
+    main.signal(SIGTERM);
+    EXPECT_EQ(main.wait_exit(milliseconds(6000)), exited(0));
+    EXPECT_TRUE(none_runs(main.workers));
+    EXPECT_TRUE(is_free(main.port));
+}
+
+TEST_P(EveryDemoFaults, KilledWorkerIsOneLineAndTheOthersServe)
+{
+    running_demo main(name());
+    const auto dead = main.workers[1];
+    ::kill(dead, SIGKILL);
+    main.err_line("worker " + std::to_string(dead));
+    ASSERT_TRUE(eventually([&] { return !is_zombie(dead) && !runs(dead); })) << "not reaped";
+
+    const auto answers = ask_who(main.port, 12);
+    for (const auto pid : answers)
+        EXPECT_TRUE(pid != dead && std::count(main.workers.begin(), main.workers.end(), pid))
+            << pid;
+    EXPECT_EQ(main.stop(), exited(0));
+    const auto said = said_later(main);
+    ASSERT_GE(said.size(), 2u);
+    EXPECT_NE(said[0].find("SIGKILL"), string::npos) << said[0];
+    EXPECT_EQ(said[1], "stopping: 3 workers (again to force)");
+}
+
+TEST_P(EveryDemoFaults, LastWorkerGoneEndsMainWithExitCode1)
+{
+    running_demo main(name(), {"--workers", "3"});
+    for (const auto worker : main.workers)
+        ::kill(worker, SIGKILL);
+    EXPECT_EQ(main.wait_exit(milliseconds(3000)), exited(1));
+    EXPECT_TRUE(is_free(main.port));
+    for (const auto worker : main.workers)
+        EXPECT_NE(main.err().find(std::to_string(worker), main.err().find('\n')), string::npos)
+            << main.err();
+    EXPECT_NE(main.err().find(name() + ": no worker is left"), string::npos) << main.err();
+}
+
+TEST_P(EveryDemoFaults, KilledMainLeavesNobodyAndAFreePort)
+{
+    for (const auto& arguments : {vector<string>{}, stubborn()}) {
+        running_demo main(name(), arguments);
+        // Somebody is being served at that moment.
+        auto busy = connect(main.port);
+        main.signal(SIGKILL);
+        EXPECT_EQ(main.wait_exit(), killed_by(SIGKILL));
+        EXPECT_TRUE(eventually([&] { return none_runs(main.workers); }, milliseconds(1000)));
+        EXPECT_TRUE(eventually([&] { return is_free(main.port); }, milliseconds(1000)));
+        main.wait_output_closed(milliseconds(1000));
+    }
+}
+
+TEST_P(EveryDemoFaults, RespawnReplacesAKilledWorker)
+{
+    running_demo main(name(), {"--respawn"});
+    const auto dead = main.workers[0];
+    ::kill(dead, SIGKILL);
+    vector<pid_t> now;
+    ASSERT_TRUE(eventually([&] {
+        now = children(main.pid());
+        return now.size() == 4 && !std::count(now.begin(), now.end(), dead);
+    }));
+    const auto replacement = *std::find_if(now.begin(), now.end(), [&](pid_t pid) {
+        return !std::count(main.workers.begin(), main.workers.end(), pid);
+    });
+    // It serves: it is the only one left to do so.
+    for (const auto worker : main.workers)
+        if (worker != dead)
+            ::kill(worker, SIGSTOP);
+    main.err_line(std::to_string(replacement));
+    if (name() != "socket_fanout") { // whose main would wait for the stopped ones to acknowledge
+        EXPECT_EQ(ask_who(main.port, 3),
+                  (std::multiset<pid_t>{replacement, replacement, replacement}));
+    }
+    for (const auto worker : main.workers)
+        if (worker != dead)
+            ::kill(worker, SIGCONT);
+    const auto answers = ask_who(main.port, 8);
+    for (const auto pid : answers)
+        EXPECT_TRUE(std::count(now.begin(), now.end(), pid)) << pid;
+    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_NE(main.err().find("stopping: 4 workers"), string::npos) << main.err();
+}
+
+TEST_P(EveryDemoFaults, RespawnKeepsThePortWhileNobodyIsThere)
+{
+    running_demo main(name(), {"--respawn", "--workers", "1"});
+    ::kill(main.workers[0], SIGKILL);
+    const auto answers = ask_who(main.port, 3); // not refused, though it comes between two workers
+    EXPECT_EQ(answers.count(main.workers[0]), 0u);
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+TEST_P(EveryDemoFaults, EveryWorkerGoneAtOnceIsReaped)
+{
+    running_demo main(name(), {"--workers", "8", "--respawn"});
+    for (const auto worker : main.workers)
+        ::kill(worker, SIGKILL);
+    EXPECT_TRUE(
+        eventually([&] { return children(main.pid()).size() == 8 && none_runs(main.workers); }));
+    for (const auto child : children(main.pid()))
+        EXPECT_FALSE(is_zombie(child));
+    EXPECT_EQ(ask_who(main.port, 8).size(), 8u);
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+TEST_P(EveryDemoFaults, ClientsThatVanishLeaveNoDescriptor)
+{
+    running_demo main(name(), {"--delay", "50", "--quiet"});
+    const auto count = [&] {
+        auto sum = descriptors(main.pid()).size();
+        for (const auto worker : main.workers)
+            sum += descriptors(worker).size();
+        return sum;
+    };
+    const auto before = count();
+    for (int i = 0; i < 50; ++i) {
+        connect(main.port).reset();
+        auto polite = connect(main.port);
+        polite.send("GET / HTTP/1.1\r\n");
+    }
+    EXPECT_TRUE(eventually([&] { return unread_bytes(main.port) == 0 && count() == before; }))
+        << before << " became " << count();
+    EXPECT_EQ(ask_who(main.port, 4).size(), 4u);
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+} // namespace

@@ -1,0 +1,113 @@
+// The document's second client: the body, then "end".
+#include "support/programs.hpp"
+#include "support/tcp.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace support;
+using std::string;
+
+namespace {
+
+class HttpClient : public testing::Test {
+protected:
+    process start(std::vector<string> more) const
+    {
+        more.insert(more.begin(), {client("http_client"), "--port", std::to_string(server.port())});
+        return process(more);
+    }
+    listener server;
+};
+
+string response(const string& body, const string& header = "")
+{
+    return "HTTP/1.1 200 OK\r\n" + header + "Content-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + body;
+}
+
+TEST_F(HttpClient, AsksInProperHttp)
+{
+    process program = start({"-n", "1"});
+    auto connection = server.accept();
+    const auto request = connection.read_until("\r\n\r\n");
+    EXPECT_TRUE(request.starts_with("GET / HTTP/1.1\r\n")) << request;
+    EXPECT_NE(request.find("\r\nHost: localhost:" + std::to_string(server.port()) + "\r\n"),
+              string::npos)
+        << request;
+    EXPECT_NE(request.find("\r\nConnection: close\r\n"), string::npos) << request;
+    connection.send(response("hello"));
+    EXPECT_EQ(program.wait_exit(), exited(0));
+    EXPECT_EQ(program.out(), "hello\nend\n");
+}
+
+TEST_F(HttpClient, KeepAliveReusesTheConnection)
+{
+    process program = start({"-n", "3", "-c", "1", "--keep-alive"});
+    auto connection = server.accept();
+    for (const string body : {"one", "two", "three"}) {
+        const auto request = connection.read_until("\r\n\r\n");
+        EXPECT_EQ(request.find("Connection: close"), string::npos) << request;
+        connection.send(response(body));
+    }
+    EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+    EXPECT_EQ(program.out(), "one\nend\ntwo\nend\nthree\nend\n");
+    EXPECT_FALSE(server.somebody_waits(milliseconds(0)));
+}
+
+TEST_F(HttpClient, KeepAliveReconnectsWhenTheServerHasClosed)
+{
+    process program = start({"-n", "2", "-c", "1", "--keep-alive"});
+    auto first = server.accept();
+    first.read_until("\r\n\r\n");
+    first.send(response("one", "Connection: close\r\n"));
+    first.close();
+    auto second = server.accept();
+    second.read_until("\r\n\r\n");
+    second.send(response("two"));
+    EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+    EXPECT_EQ(program.out(), "one\nend\ntwo\nend\n");
+}
+
+TEST_F(HttpClient, ReadsChunksAndBodiesThatEndWithTheConnection)
+{
+    process program = start({"-n", "2", "-c", "1"});
+    {
+        auto chunked = server.accept();
+        chunked.read_until("\r\n\r\n");
+        chunked.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+        chunked.send("6\r\n world\r\n0\r\n\r\n");
+    }
+    {
+        auto endless = server.accept();
+        endless.read_until("\r\n\r\n");
+        endless.send("HTTP/1.1 200 OK\r\n\r\nuntil I close");
+    }
+    EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+    EXPECT_EQ(program.out(), "hello world\nend\nuntil I close\nend\n");
+}
+
+TEST_F(HttpClient, RefusesHalfAnAnswer)
+{
+    process program = start({"-n", "1"});
+    auto connection = server.accept();
+    connection.read_until("\r\n\r\n");
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+    connection.close();
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_EQ(program.out(), "") << "no \"end\" for what has not ended";
+    EXPECT_EQ(program.err().find("http_client: "), 0u) << program.err();
+}
+
+TEST_F(HttpClient, RefusesWhatIsNotHttp)
+{
+    process program = start({"-n", "1"});
+    auto connection = server.accept();
+    connection.read_until("\r\n\r\n");
+    connection.send("http socket0 子进程：28218");
+    connection.close();
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_EQ(program.out(), "");
+    EXPECT_EQ(lines(program.err()).size(), 1u) << program.err();
+}
+
+} // namespace

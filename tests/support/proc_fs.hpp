@@ -1,0 +1,43 @@
+// What the kernel says about a process, from /proc (proc(5)).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace support {
+
+/// Is there such a process, and has it not ended yet? A zombie has.
+bool runs(pid_t pid);
+bool is_zombie(pid_t pid);
+
+std::vector<pid_t> children(pid_t pid);
+std::string command_line(pid_t pid);
+
+/// Descriptor numbers and what they are: "/dev/null", "socket:[4711]", "anon_inode:[eventpoll]".
+/// Empty when there is no such process.
+std::map<int, std::string> descriptors(pid_t pid);
+
+/// The value of a line in /proc/PID/status, "SigBlk" for example.
+std::string status_field(pid_t pid, const std::string& name);
+
+/// Is the descriptor closed by exec?
+bool is_close_on_exec(pid_t pid, int fd);
+
+/// The listening TCP socket of a port (there must be one), as descriptors() calls it.
+std::string listening_socket(std::uint16_t port);
+
+/// What waits in the kernel for whoever serves this port: connections to be accepted, bytes to be
+/// read.
+std::size_t unread_bytes(std::uint16_t port);
+
+bool holds(pid_t pid, const std::string& socket);
+
+/// Is the socket registered with an epoll of this process, be it that its descriptor here is long
+/// closed?
+bool epoll_watches(pid_t pid, const std::string& socket);
+
+} // namespace support

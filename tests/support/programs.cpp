@@ -1,0 +1,119 @@
+#include "support/programs.hpp"
+
+#include <regex>
+#include <sstream>
+#include <stdexcept>
+
+namespace support {
+
+namespace {
+
+std::vector<std::string> demo_command(const std::string& name,
+                                      const std::vector<std::string>& arguments)
+{
+    std::vector<std::string> command{demo(name), "--port", "0"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return command;
+}
+
+std::smatch match(const std::string& text, const std::regex& pattern)
+{
+    std::smatch found;
+    if (!std::regex_match(text, found, pattern))
+        throw std::runtime_error("unexpected: \"" + text + "\"");
+    return found;
+}
+
+} // namespace
+
+std::string demo(const std::string& name)
+{
+    return PROGRAMS "/demos/" + name;
+}
+
+std::string client(const std::string& name)
+{
+    return PROGRAMS "/clients/" + name;
+}
+
+std::string test_program(const std::string& name)
+{
+    return PROGRAMS "/tests/" + name;
+}
+
+std::string node()
+{
+    return NODE_PROGRAM;
+}
+
+std::string fixture(const std::string& path)
+{
+    return TESTS_FOLDER "/" + path;
+}
+
+ready_line parse_ready_line(const std::string& line)
+{
+    static const std::regex pattern(
+        R"(listening on (\S+):(\d+), (?:workers((?: \d+)+)|no workers yet[^;]*); try: (\S.*))");
+    const auto found = match(line, pattern);
+    ready_line result;
+    result.address = found[1];
+    result.port = static_cast<std::uint16_t>(std::stoi(found[2]));
+    std::istringstream pids(found[3]);
+    for (pid_t pid = 0; pids >> pid;)
+        result.workers.push_back(pid);
+    result.hint = found[4];
+    return result;
+}
+
+running_demo::running_demo(const std::string& name, std::vector<std::string> arguments,
+                           start_options options)
+    : running_demo(demo_command(name, arguments), std::move(options))
+{
+}
+
+running_demo::running_demo(std::vector<std::string> command, start_options options)
+    : process(std::move(command), std::move(options)),
+      ready_line(parse_ready_line(err_line("listening on ")))
+{
+}
+
+exit_status running_demo::stop()
+{
+    signal(SIGTERM);
+    const auto status = wait_exit();
+    wait_output_closed();
+    return status;
+}
+
+reply parse_reply(const std::string& line)
+{
+    static const std::regex pattern("(.*) 子进程：([0-9]+)");
+    const auto found = match(line, pattern);
+    return {found[1], static_cast<pid_t>(std::stol(found[2]))};
+}
+
+pid_t parse_http_reply(const std::string& body)
+{
+    static const std::regex pattern("Request handled by worker-([0-9]+)");
+    return static_cast<pid_t>(std::stol(match(body, pattern)[1]));
+}
+
+std::vector<std::string> lines(const std::string& text)
+{
+    std::vector<std::string> result;
+    std::istringstream rest(text);
+    for (std::string line; std::getline(rest, line);)
+        result.push_back(line);
+    return result;
+}
+
+std::string join(const std::vector<std::string>& words, const std::string& between)
+{
+    std::string result;
+    for (const auto& word : words)
+        result += (result.empty() ? "" : between) + word;
+    return result;
+}
+
+} // namespace support

@@ -1,0 +1,56 @@
+// The programs of the suite, where they are and what they say.
+#pragma once
+
+#include "support/process.hpp"
+
+#include <cstdint>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace support {
+
+std::string demo(const std::string& name);   ///< build/demos/NAME
+std::string client(const std::string& name); ///< build/clients/NAME
+std::string test_program(const std::string& name);
+std::string node();
+std::string fixture(const std::string& path); ///< "interop/net_client.js", in the tests' folder
+
+/// "listening on 127.0.0.1:40123, workers 1 2 3 4; try: build/clients/net_client --port 40123"
+struct ready_line {
+    std::string address; ///< "127.0.0.1", "[::1]"
+    std::uint16_t port = 0;
+    std::vector<pid_t> workers; ///< in slot order
+    std::string hint;           ///< after "try: "
+};
+ready_line parse_ready_line(const std::string& line);
+
+/// A main: one of the demos, or a Node script that behaves like one. `arguments` follow "--port 0".
+class running_demo : public process, public ready_line {
+public:
+    explicit running_demo(const std::string& name, std::vector<std::string> arguments = {},
+                          start_options options = {});
+
+    /// Any command that ends up printing a ready line.
+    explicit running_demo(std::vector<std::string> command, start_options options = {});
+
+    /// SIGTERM, then the end; returns when its output is closed, so no worker is left either.
+    exit_status stop();
+};
+
+/// "http server2 子进程：28219": the slot, "2" here, is the digits at the end of the message.
+struct reply {
+    std::string message;
+    pid_t pid = 0;
+};
+reply parse_reply(const std::string& line);
+
+/// "Request handled by worker-28219"
+pid_t parse_http_reply(const std::string& body);
+
+/// Without their newlines. A last line without one counts too.
+std::vector<std::string> lines(const std::string& text);
+
+std::string join(const std::vector<std::string>& words, const std::string& between);
+
+} // namespace support

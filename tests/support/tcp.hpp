@@ -1,0 +1,68 @@
+// Plain TCP for tests: a client that reads to the end, a server that does what a test wants.
+#pragma once
+
+#include "support/process.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace support {
+
+/// One end of a connection. Move-only. Waiting functions throw std::runtime_error at the deadline,
+/// and std::system_error for what the socket reports.
+class connection {
+public:
+    explicit connection(int fd) : fd_(fd) {}
+    connection(connection&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+    connection& operator=(connection&& other) noexcept;
+    ~connection();
+
+    void send(std::string_view bytes);
+
+    /// All until the other side ends.
+    std::string read_to_end(milliseconds limit = a_while);
+    /// At least until `end` has come.
+    std::string read_until(std::string_view end, milliseconds limit = a_while);
+
+    /// Closes in such a way that the other side reads "connection reset".
+    void reset();
+    void close();
+
+private:
+    bool read_some(std::string& text, milliseconds left);
+    int fd_;
+};
+
+/// `host` is an address, 127.0.0.1 or ::1.
+connection connect(std::uint16_t port, const std::string& host = "127.0.0.1");
+
+/// Connects, and returns all the server says.
+std::string ask(std::uint16_t port, const std::string& host = "127.0.0.1");
+
+/// Can somebody listen there now?
+bool is_free(std::uint16_t port);
+
+/// A port on which nobody listens; nothing keeps it so, but the kernel is slow to give it out
+/// again.
+std::uint16_t unused_port();
+
+/// A listening socket.
+class listener {
+public:
+    explicit listener(const std::string& host = "127.0.0.1", std::uint16_t port = 0);
+    ~listener();
+    listener(const listener&) = delete;
+    listener& operator=(const listener&) = delete;
+
+    std::uint16_t port() const { return port_; }
+    connection accept(milliseconds limit = a_while);
+    /// Has a client come within this time?
+    bool somebody_waits(milliseconds time);
+
+private:
+    int fd_;
+    std::uint16_t port_;
+};
+
+} // namespace support
