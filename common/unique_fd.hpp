@@ -1,8 +1,9 @@
 // unique_fd: the one owner of a file descriptor.
 //
-// A descriptor number is an index into this process's table; the kernel's socket behind it lives until
-// the last number, in any process, is closed (dup(2), unix(7)). Programs that pass descriptors around
-// leak or double-close them unless each number has exactly one owner at every moment: this type is it.
+// A descriptor number is an index into this process's table; the kernel's socket behind it lives
+// until the last number, in any process, is closed (dup(2), unix(7)). Programs that pass
+// descriptors around leak or double-close them unless each number has exactly one owner at every
+// moment: this type is it.
 #pragma once
 
 #include <unistd.h>
