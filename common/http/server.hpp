@@ -100,6 +100,11 @@ private:
 /// with a request under way.
 class server {
 public:
+    /// What ipc::handle says when somebody tries to send one to another process.
+    static constexpr auto send_instead =
+        "its parser and handlers are memory; send the listening server below it, and let the child "
+        "feed its connections to an HTTP server of its own";
+
     /// Called once a request is complete. An exception becomes the answer 500 and the end of the
     /// connection, and a line on stderr; the others do not notice.
     using request_handler = std::function<void(const request&, response)>;
