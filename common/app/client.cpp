@@ -80,8 +80,8 @@ public:
             connected_ = true;
             co_return socket;
         } catch (const std::system_error& error) {
-            if (connected_)
-                throw;
+            if (connected_ || error.code() == std::errc::connection_reset)
+                throw; // somebody listens there
             note(name_ + ": nothing is listening on " + options_.host + ":" +
                  std::to_string(options_.port) + " (" + describe(error.code()) + ")" +
                  "\n  start a demo in another terminal: " +

@@ -268,6 +268,10 @@ void spawn(asio::any_io_executor executor, awaitable<void> conversation)
         try {
             if (failure)
                 std::rethrow_exception(failure);
+        } catch (const std::system_error& error) {
+            // The client has gone, or another process has ended the connection: daily life, no failure.
+            if (error.code() != std::errc::connection_reset && error.code() != std::errc::broken_pipe)
+                note("[" + std::to_string(::getpid()) + "] connection: " + error.what());
         } catch (const std::exception& error) {
             note("[" + std::to_string(::getpid()) + "] connection: " + error.what());
         }

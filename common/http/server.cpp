@@ -671,7 +671,9 @@ void server::wait_for_events()
                           if (alive.expired())
                               return;
                           waiting_ = false;
-                          if (!cancelled)
+                          if (cancelled) // by remove(); another connection may have come since
+                              wait_for_events();
+                          else
                               dispatch_events();
                       });
 }

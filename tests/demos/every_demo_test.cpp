@@ -391,7 +391,7 @@ TEST_P(EveryDemo, WorkersInheritStandardStreamsAndChannelOnly)
         for (int fd = 0; fd <= 2; ++fd)
             EXPECT_EQ(all.at(fd), of_main.at(fd)) << fd;
         EXPECT_TRUE(all.at(3).starts_with("socket:")) << all.at(3);
-        EXPECT_TRUE(is_close_on_exec(worker, 3));
+        EXPECT_TRUE(eventually([&] { return is_close_on_exec(worker, 3); })) << "once it has begun";
         for (const auto& [fd, what] : all) {
             EXPECT_NE(what, "/dev/zero") << fd;
             // Not main's, and no other worker's. The listener is shared, where it has been handed
@@ -487,6 +487,9 @@ TEST_P(EveryDemo, AThousandConnectionsLeaveNothingBehind)
             counts.push_back(descriptors(worker).size());
         return counts;
     };
+    for (int i = 0; i < 4; ++i)
+        ask_who(main.port); // every worker of socket_fanout: now they all have what they wait with
+    ASSERT_TRUE(eventually([&] { return open_connections(main.port) == 0; }));
     const auto before = count();
     const auto asked = run({client(client_name()), "--port", std::to_string(main.port), "--count",
                             "1000", "--concurrency", "20"});

@@ -107,7 +107,7 @@ TEST(HttpCluster, RefusesWhatIsNotHttpAndServesTheNext)
 {
     running_demo main("http_cluster", {"--workers", "1"});
     auto nonsense = connect(main.port);
-    nonsense.send("what is this\r\n\r\n");
+    nonsense.send("GET this is not HTTP\r\n\r\n");
     EXPECT_TRUE(nonsense.read_to_end().starts_with("HTTP/1.1 400 "));
     auto connection = connect(main.port);
     connection.send(last_request);

@@ -39,6 +39,7 @@ TEST(SocketFanout, FiveConnectionsGiveTheDocumentsLinesAHundredTimes)
         for (auto& connection : open)
             slots.insert(slot_of(main, connection.read_to_end()));
         ASSERT_EQ(slots, documented) << "start " << start;
+        open.clear(); // a client that has not closed is waited for
         ASSERT_EQ(main.stop(), exited(0));
         ASSERT_EQ(main.out(), "connection\nconnection\nconnection\nconnection\nconnection\n");
     }

@@ -146,6 +146,14 @@ std::size_t unread_bytes(std::uint16_t port)
     return sum;
 }
 
+std::size_t open_connections(std::uint16_t port)
+{
+    const auto all = sockets_of(port);
+    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const auto& socket) {
+        return socket.state != "0A" && socket.inode != "0"; // 0: nobody's, in TIME_WAIT for example
+    }));
+}
+
 bool holds(pid_t pid, const std::string& socket)
 {
     const auto all = descriptors(pid);

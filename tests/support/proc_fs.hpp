@@ -34,6 +34,9 @@ std::string listening_socket(std::uint16_t port);
 /// read.
 std::size_t unread_bytes(std::uint16_t port);
 
+/// Connections accepted on this port that some process still holds.
+std::size_t open_connections(std::uint16_t port);
+
 bool holds(pid_t pid, const std::string& socket);
 
 /// Is the socket registered with an epoll of this process, be it that its descriptor here is long
