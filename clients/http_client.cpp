@@ -15,6 +15,7 @@
 #include "app/client.hpp"
 #include "http/client.hpp"
 #include "net/deadline.hpp"
+#include "net/error.hpp"
 
 #include <memory>
 #include <string>
@@ -56,7 +57,7 @@ awaitable<void> get(app::client& client, std::unique_ptr<http::client>& connecti
         } catch (const http::bad_answer& error) {
             client.failed(error.what());
         } catch (const std::system_error& error) {
-            again = kept && error.code() == std::errc::connection_reset;
+            again = kept && net::means_peer_has_gone(error.code());
             if (deadline.passed())
                 client.failed("no answer within " + std::to_string(options.timeout.count()) +
                               " ms");

@@ -2,6 +2,7 @@
 
 #include "app/terminal.hpp"
 #include "net/connect.hpp"
+#include "net/error.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/error.hpp>
@@ -80,7 +81,7 @@ public:
             connected_ = true;
             co_return socket;
         } catch (const std::system_error& error) {
-            if (connected_ || error.code() == std::errc::connection_reset)
+            if (connected_ || net::means(error.code(), std::errc::connection_reset))
                 throw; // somebody listens there
             note(name_ + ": nothing is listening on " + options_.host + ":" +
                  std::to_string(options_.port) + " (" + describe(error.code()) + ")" +
@@ -136,7 +137,7 @@ int run_client(int argc, char** argv, const std::string& name, const std::string
 
 std::string describe(const std::error_code& error)
 {
-    if (error == std::errc::connection_refused)
+    if (net::means(error, std::errc::connection_refused))
         return "connection refused";
     if (error == asio::error::eof)
         return "end of file";

@@ -2,6 +2,7 @@
 
 #include "app/terminal.hpp"
 #include "ipc/parent.hpp"
+#include "net/error.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -186,11 +187,11 @@ private:
             static_cast<std::uint16_t>(options_.port < 65535 ? options_.port + 1 : 8888);
         const auto elsewhere = options_.program + " --port " + std::to_string(other) + "   and   " +
                                client_command(other);
-        if (error == std::errc::address_in_use)
+        if (net::means(error, std::errc::address_in_use))
             return "port " + port +
                    " is already in use\n  who has it:   ss -ltnp 'sport = :" + port +
                    "'\n  another port: " + elsewhere;
-        if (error == std::errc::permission_denied)
+        if (net::means(error, std::errc::permission_denied))
             return "port " + port +
                    " is not for ordinary users (below 1024)\n  another port: " + options_.program +
                    " --port 8888   and   " + client_command(8888);
@@ -269,8 +270,9 @@ void spawn(asio::any_io_executor executor, awaitable<void> conversation)
             if (failure)
                 std::rethrow_exception(failure);
         } catch (const std::system_error& error) {
-            // The client has gone, or another process has ended the connection: daily life, no failure.
-            if (error.code() != std::errc::connection_reset && error.code() != std::errc::broken_pipe)
+            // The client has gone, or another process has ended the connection: daily life, no
+            // failure.
+            if (!net::means_peer_has_gone(error.code()))
                 note("[" + std::to_string(::getpid()) + "] connection: " + error.what());
         } catch (const std::exception& error) {
             note("[" + std::to_string(::getpid()) + "] connection: " + error.what());

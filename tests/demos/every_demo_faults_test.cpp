@@ -192,7 +192,8 @@ TEST_P(EveryDemoFaults, ClientsThatVanishLeaveNoDescriptor)
             sum += descriptors(worker).size();
         return sum;
     };
-    ask_who(main.port, 8); // of every worker of socket_fanout: now they all have what they wait with
+    ask_who(main.port,
+            8); // of every worker of socket_fanout: now they all have what they wait with
     ASSERT_TRUE(eventually([&] { return open_connections(main.port) == 0; }));
     const auto before = count();
     for (int i = 0; i < 50; ++i) {
