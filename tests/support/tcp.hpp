@@ -56,6 +56,7 @@ public:
     listener& operator=(const listener&) = delete;
 
     std::uint16_t port() const { return port_; }
+    int native_handle() const { return fd_; } ///< still owned here
     connection accept(milliseconds limit = a_while);
     /// Has a client come within this time?
     bool somebody_waits(milliseconds time);
