@@ -84,6 +84,7 @@ void parser::reset()
     part_ = part::start;
     size_ = 0;
     last_byte_ = 0;
+    bad_line_ = unknown_method_ = false;
     target_ = {};
     target_complete_ = false;
     name_complete_ = true;
@@ -133,13 +134,20 @@ const llhttp_settings_t* parser::callbacks()
         s.on_headers_complete = [](llhttp_t* llhttp) -> int {
             // An offer to upgrade may be ignored (RFC 9110 §7.8); llhttp would stop parsing HTTP.
             llhttp->upgrade = 0;
-            if (static_cast<parser*>(llhttp->data)->no_body_)
+            // No body, whatever the fields say (RFC 9112 §6.3).
+            const auto status = llhttp->type == HTTP_RESPONSE ? llhttp->status_code : 200;
+            if (status < 200 || status == 204 || status == 304 ||
+                static_cast<parser*>(llhttp->data)->no_body_)
                 llhttp->flags |= F_SKIPBODY;
             return HPE_PAUSED;
         };
         s.on_body = [](llhttp_t* llhttp, const char* at, std::size_t length) {
+            auto* p = static_cast<parser*>(llhttp->data);
+            p->check_lines(at);
+            p->lines_ = at + length; // these bytes mean nothing to us
+            p->last_byte_ = 0;
             if (llhttp->type == HTTP_RESPONSE)
-                static_cast<parser*>(llhttp->data)->body_.append(at, length);
+                p->body_.append(at, length);
             return 0;
         };
         s.on_message_complete = [](llhttp_t*) -> int { return HPE_PAUSED; };
@@ -175,19 +183,54 @@ parser::event parser::parse(std::string_view& input)
     return parse_body(input);
 }
 
+// Every line ends with CR LF, and none is continued on the next: those of the head, and what stands
+// around the data of a chunked body. llhttp 8 takes a CR or LF alone in some of these places, and
+// joins continued lines ("obs-fold"). Whoever stands before us may read them differently, and out
+// of such differences requests are smuggled (RFC 9112 §2.2, §5.2, §7.1, §11.2).
+void parser::check_lines(const char* end) noexcept
+{
+    const std::string_view text(lines_, static_cast<std::size_t>(end - lines_));
+    lines_ = end;
+    if (text.empty() || bad_line_)
+        return;
+    const auto is_folded = [](char before, char c) {
+        return before == '\n' && (c == ' ' || c == '\t');
+    };
+    std::size_t at = last_byte_ == '\r' && text[0] == '\n' ? 1 : 0;
+    bad_line_ = (last_byte_ == '\r' && at == 0) || is_folded(last_byte_, text[0]) ||
+                (at == 1 && text.size() > 1 && is_folded('\n', text[1]));
+    while (!bad_line_) {
+        const auto cr = text.find('\r', at);
+        const auto lf = text.find('\n', at);
+        if (lf == text.npos && (cr == text.npos || cr + 1 == text.size()))
+            break;
+        at = lf + 1;
+        bad_line_ =
+            cr == text.npos || lf != cr + 1 || (at < text.size() && is_folded('\n', text[at]));
+    }
+    last_byte_ = text.back();
+}
+
 // llhttp stops at the end of the head and at that of the message: its callbacks there say "pause".
-// Neither part may be longer than `limit`; one byte more is enough to know that it is.
+// Neither part may be longer than `limit`; one byte more is enough to know that it is. Nothing when
+// there is a fault.
 std::optional<std::string_view> parser::execute(std::string_view& input, std::size_t limit)
 {
     auto piece = input.substr(0, limit - size_ + 1);
-    piece_ = piece.data();
+    piece_ = lines_ = piece.data();
     const auto result = llhttp_execute(&llhttp_, piece.data(), piece.size());
     paused_ = result == HPE_PAUSED;
-    if (paused_) {
+    if (result != HPE_OK)
         piece = piece.substr(0, static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - piece_));
+    check_lines(piece.data() + piece.size());
+    if (bad_line_) {
+        refuse(400, "a line that does not end with CR LF, or is continued on the next");
+        return std::nullopt;
+    }
+    if (paused_) {
         llhttp_resume(&llhttp_);
     } else if (result != HPE_OK) {
-        refuse_llhttp_fault(piece);
+        refuse_llhttp_fault();
         return std::nullopt;
     }
     input.remove_prefix(piece.size());
@@ -196,9 +239,11 @@ std::optional<std::string_view> parser::execute(std::string_view& input, std::si
 
 parser::event parser::parse_head(std::string_view& input)
 {
+    if (unknown_method_)
+        return parse_unknown_method(input);
     auto piece = execute(input, limits_.max_header_size);
     if (!piece)
-        return event::fault;
+        return unknown_method_ ? parse_unknown_method(input) : event::fault;
     if (size_ + piece->size() > limits_.max_header_size)
         return target_complete_ ? fault(431, "header too large") : fault(414, "target too long");
     if (!paused_) {
@@ -215,13 +260,35 @@ parser::event parser::parse_head(std::string_view& input)
     keep_alive_ = !(llhttp_.flags & F_CONNECTION_CLOSE) &&
                   (llhttp_.http_minor > 0 || (llhttp_.flags & F_CONNECTION_KEEP_ALIVE)) &&
                   !llhttp_message_needs_eof(&llhttp_);
-    if (!check_lines() || (llhttp_.type == HTTP_REQUEST && !check_request()))
+    if (!(llhttp_.type == HTTP_REQUEST ? check_request() : check_version()) || !check_fields())
         return event::fault;
     if (expects_continue_ && input.empty() && (chunked_ || llhttp_.content_length > 0)) {
         keep_head();
         return event::expects_continue;
     }
     return event::message; // but for the body
+}
+
+// Any token may be a method, and one that we do not know is 501 (RFC 9110 §9.1); what is no request
+// line at all is 400. To tell which, the line must be complete.
+parser::event parser::parse_unknown_method(std::string_view& input)
+{
+    const auto end = std::min(input.find('\n'), input.size());
+    kept_head_.append(input.substr(0, end));
+    if (kept_head_.size() >= limits_.max_header_size)
+        return fault(414, "request line too long");
+    if (end == input.size()) {
+        input = {};
+        return event::need_more;
+    }
+    const std::string_view line = kept_head_;
+    const auto first = std::min(line.find(' '), line.size());
+    const auto second = line.find(" HTTP/1.", first + 1);
+    const bool is_request_line = is_token(line.substr(0, first)) && second != line.npos &&
+                                 line.find(' ', first + 1) == second && second > first + 1 &&
+                                 line.size() == second + 10 && is_digit(line[second + 8]) &&
+                                 line.back() == '\r';
+    return is_request_line ? fault(501, "unknown method") : fault(400, "malformed request line");
 }
 
 parser::event parser::parse_body(std::string_view& input)
@@ -232,13 +299,8 @@ parser::event parser::parse_body(std::string_view& input)
     size_ += piece->size();
     if (size_ > limits_.max_body_size)
         return fault(413, "body too large");
-    // A chunked body ends with an empty line; llhttp takes a bare LF for one.
-    if (paused_ && chunked_ && (piece->size() > 1 ? piece->end()[-2] : last_byte_) != '\r')
-        return fault(400, "bare LF after the last chunk");
     if (paused_)
         return event::message;
-    if (!piece->empty())
-        last_byte_ = piece->back();
     keep_head();
     return event::need_more;
 }
@@ -272,17 +334,14 @@ void parser::refer_to(std::string_view head)
     }
 }
 
-// Every line of a head ends with CR LF, and none is continued on the next. llhttp takes a bare LF
-// in some places, and joins continued lines ("obs-fold"); whoever stands before us may read them
-// differently, and out of such differences requests are smuggled (RFC 9112 §2.2, §5.2, §11.2).
-bool parser::check_lines() noexcept
+bool parser::check_version() noexcept
 {
-    for (auto at = head_.find('\n'); at != head_.npos; at = head_.find('\n', at + 1)) {
-        if (at == 0 || head_[at - 1] != '\r')
-            return refuse(400, "bare LF");
-        if (at + 1 < head_.size() && (head_[at + 1] == ' ' || head_[at + 1] == '\t'))
-            return refuse(400, "folded header line");
-    }
+    return (llhttp_.http_major == 1 && llhttp_.http_minor <= 1) ||
+           refuse(505, "HTTP/1.0 and HTTP/1.1 only"); // RFC 9110 §15.6.6
+}
+
+bool parser::check_fields() noexcept
+{
     for (const auto& [name, value] : headers_)
         if (name.empty())
             return refuse(400, "header without a name");
@@ -296,8 +355,8 @@ bool parser::check_request() noexcept
     if (target_.begin != method().size() + 1 ||
         head_.substr(target_.begin + target_.length, 6) != " HTTP/")
         return refuse(400, "malformed request line");
-    if (llhttp_.http_major != 1 || llhttp_.http_minor > 1)
-        return refuse(505, "HTTP/1.0 and HTTP/1.1 only"); // RFC 9110 §15.6.6
+    if (!check_version())
+        return false;
     if (llhttp_.method == HTTP_CONNECT)
         return refuse(501, "not a proxy");                         // RFC 9110 §9.3.6
     if ((target_text_ == "*" && llhttp_.method != HTTP_OPTIONS) || // RFC 9112 §3.2.4
@@ -306,8 +365,7 @@ bool parser::check_request() noexcept
 
     const bool is_1_0 = is_http_1_0();
     std::size_t hosts = 0;
-    std::string_view coding;
-    std::size_t transfer_encodings = 0;
+    bool transfer_encoding = false;
     for (const auto& [name, value] : headers_) {
         switch (name.size()) { // most fields are told apart by their length alone
         case 4:
@@ -325,10 +383,7 @@ bool parser::check_request() noexcept
             }
             break;
         case 17:
-            if (equal_ignoring_case(name, "transfer-encoding")) {
-                ++transfer_encodings;
-                coding = value;
-            }
+            transfer_encoding |= equal_ignoring_case(name, "transfer-encoding");
             break;
         default:
             break;
@@ -336,25 +391,40 @@ bool parser::check_request() noexcept
     }
     if (hosts > 1 || (hosts == 0 && !is_1_0)) // RFC 9112 §3.2
         return refuse(400, hosts == 0 ? "Host is missing" : "more than one Host");
-    if (transfer_encodings > 0)
-        return check_coding(coding, transfer_encodings);
+    if (transfer_encoding)
+        return check_transfer_encoding();
     if (llhttp_.content_length > limits_.max_body_size)
         return refuse(413, "body too large");
     return true;
 }
 
-// The one coding we know is "chunked". Without it as the last one nobody can tell where the body
-// ends: 400. In front of it, codings we do not know: 501 (RFC 9112 §6.1, §6.3).
-bool parser::check_coding(std::string_view coding, std::size_t fields) noexcept
+// The one coding we know is "chunked", and it says where the body ends: 400 if it is not the last
+// one, or there twice. In front of it, codings we do not know: 501 (RFC 9112 §6.1, §6.3).
+bool parser::check_transfer_encoding() noexcept
 {
     if (is_http_1_0() || (llhttp_.flags & F_CONTENT_LENGTH))
         return refuse(400, "Transfer-Encoding not allowed here");
-    chunked_ = fields == 1 && equal_ignoring_case(coding, "chunked");
-    const bool last_is_chunked = llhttp_.flags & F_CHUNKED;
-    if (chunked_ && last_is_chunked)
-        return true;
-    return last_is_chunked ? refuse(501, "unknown transfer coding")
-                           : refuse(400, "the last transfer coding must be chunked");
+    std::size_t codings = 0;
+    for (auto [name, list] : headers_) {
+        if (!equal_ignoring_case(name, "transfer-encoding"))
+            continue;
+        while (!list.empty()) { // fields of one name make one list (RFC 9110 §5.6.1)
+            const auto comma = std::min(list.find(','), list.size());
+            auto coding = list.substr(0, comma);
+            list.remove_prefix(std::min(comma + 1, list.size()));
+            coding.remove_prefix(std::min(coding.find_first_not_of(" \t"), coding.size()));
+            coding = coding.substr(0, coding.find_last_not_of(" \t") + 1);
+            if (coding.empty())
+                continue;
+            if (chunked_)
+                return refuse(400, "chunked must be the last transfer coding");
+            chunked_ = equal_ignoring_case(coding, "chunked");
+            ++codings;
+        }
+    }
+    if (!chunked_ || !(llhttp_.flags & F_CHUNKED))
+        return refuse(400, "the last transfer coding must be chunked");
+    return codings == 1 || refuse(501, "unknown transfer coding");
 }
 
 bool parser::refuse(unsigned status, const char* reason) noexcept
@@ -371,19 +441,16 @@ parser::event parser::fault(unsigned status, const char* reason) noexcept
 }
 
 // What llhttp does not accept is 400, with these exceptions.
-bool parser::refuse_llhttp_fault(std::string_view piece)
+bool parser::refuse_llhttp_fault() noexcept
 {
     const char* reason = llhttp_get_error_reason(&llhttp_);
     const std::string_view text = reason;
     switch (llhttp_get_errno(&llhttp_)) {
-    case HPE_INVALID_METHOD: {
-        // A method is any token; one that we do not know is 501 (RFC 9110 §9.1).
-        const std::string_view line = kept_head_.append(piece);
-        return is_token(line.substr(0, line.find(' '))) ? refuse(501, "unknown method")
-                                                        : refuse(400, "malformed request line");
-    }
+    case HPE_INVALID_METHOD:
+        unknown_method_ = true; // see parse_unknown_method()
+        break;
     case HPE_INVALID_CONSTANT:
-        if (text.starts_with("Invalid method")) // one of RTSP's
+        if (text == "Invalid method for HTTP/x.x request") // one of RTSP's
             return refuse(501, "unknown method");
         break;
     case HPE_INVALID_VERSION:

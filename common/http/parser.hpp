@@ -55,7 +55,9 @@ public:
     bool has_head() const noexcept { return part_ == part::body; }
 
     // Of a message, once it is complete. The views refer to the input of the last parse() if the
-    // message came in one piece, else to this object's own copy: use them before either changes.
+    // message came in one piece, else to this object's own copy: use them before either changes, or
+    // call keep_head(), and they are good until reset().
+    void keep_head();
     std::string_view method() const noexcept;
     std::string_view target() const noexcept { return target_text_; }
     const header_list& headers() const noexcept { return headers_; }
@@ -98,17 +100,19 @@ private:
 
     static const llhttp_settings_t* callbacks();
     void extend(span& token, const char* at, std::size_t length) noexcept;
+    void check_lines(const char* end) noexcept;
     void refer_to(std::string_view head);
-    void keep_head();
     std::optional<std::string_view> execute(std::string_view& input, std::size_t limit);
     event parse_head(std::string_view& input);
+    event parse_unknown_method(std::string_view& input);
     event parse_body(std::string_view& input);
     event fault(unsigned status, const char* reason) noexcept;
     bool refuse(unsigned status, const char* reason) noexcept; // false, for "return refuse(...)"
-    bool refuse_llhttp_fault(std::string_view piece);
-    bool check_lines() noexcept;
+    bool refuse_llhttp_fault() noexcept;
+    bool check_version() noexcept;
+    bool check_fields() noexcept;
     bool check_request() noexcept;
-    bool check_coding(std::string_view coding, std::size_t fields) noexcept;
+    bool check_transfer_encoding() noexcept;
 
     llhttp_t llhttp_;
     parser_limits limits_;
@@ -117,7 +121,10 @@ private:
     std::size_t size_ = 0;        // bytes so far: of the head, then of the body
     const char* piece_ = nullptr; // the bytes llhttp is looking at
     bool paused_ = false;         // llhttp has reached the end of the part
-    char last_byte_ = 0;          // of the piece before
+    const char* lines_ = nullptr; // what check_lines() has not seen yet
+    char last_byte_ = 0;          // of what it has
+    bool bad_line_ = false;       // it has found one
+    bool unknown_method_ = false; // llhttp has stopped
     span target_;
     std::vector<field> fields_;
     bool target_complete_ = false;

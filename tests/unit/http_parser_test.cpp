@@ -1,0 +1,268 @@
+// The parser by itself: bytes in, messages and faults out.
+#include "http/parser.hpp"
+#include "unit/http_cases.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+using http::parser;
+using std::string;
+using std::string_view;
+using std::vector;
+
+namespace {
+
+struct outcome {
+    vector<unsigned> answers; ///< 200 for each message, then perhaps the status of a fault
+    bool ends = false;
+    string last_target; ///< of the last message
+    bool operator==(const outcome&) const = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const outcome& one)
+{
+    for (const auto status : one.answers)
+        out << status << ' ';
+    return out << (one.ends ? "and the end" : "and goes on") << ", last " << one.last_target;
+}
+
+outcome expected(const http_cases::http_case& one)
+{
+    outcome result{one.answers, one.then == http_cases::ends, ""};
+    if (!result.ends)
+        result.answers.push_back(200);
+    return result;
+}
+
+/// What a server would make of these pieces.
+outcome feed(const vector<string_view>& pieces)
+{
+    parser under_test(HTTP_REQUEST, {http_cases::max_header_size, http_cases::max_body_size});
+    outcome result;
+    for (auto piece : pieces) {
+        const string only_now(piece); // so that a view kept too long is seen by the sanitizer
+        string_view input = only_now;
+        while (!input.empty()) {
+            const auto event = under_test.parse(input);
+            if (event == parser::event::fault) {
+                result.answers.push_back(under_test.fault_status());
+                result.ends = true;
+                EXPECT_NE(under_test.fault_reason(), string());
+                return result;
+            }
+            if (event != parser::event::message) {
+                EXPECT_TRUE(input.empty()) << "it wants more and has not used what there is";
+                break;
+            }
+            result.answers.push_back(200);
+            result.last_target = under_test.target();
+            if (!under_test.keep_alive()) {
+                result.ends = true;
+                return result;
+            }
+            under_test.reset();
+        }
+    }
+    return result;
+}
+
+/// The parts that all() of the cases must have in common, whichever way they are fed.
+void expect_outcome(const http_cases::http_case& one, const vector<string_view>& pieces)
+{
+    auto result = feed(pieces);
+    if (one.then == http_cases::stays) {
+        EXPECT_EQ(result.last_target, "/next");
+    } else {
+        EXPECT_NE(result.last_target, "/next");
+        EXPECT_NE(result.last_target, "/smuggled");
+    }
+    result.last_target.clear();
+    EXPECT_EQ(result, expected(one));
+}
+
+TEST(HttpCases, AreMoreThanAHundredEachWithItsNameAndItsSource)
+{
+    std::set<string> names;
+    for (const auto& one : http_cases::all) {
+        EXPECT_TRUE(names.insert(one.name).second) << one.name;
+        EXPECT_FALSE(one.source.empty()) << one.name;
+        EXPECT_FALSE(one.answers.empty()) << one.name;
+    }
+    EXPECT_GE(names.size(), 100u);
+}
+
+TEST(HttpParser, E2_EachCaseHasItsOutcomeWhenItComesWhole)
+{
+    for (const auto& one : http_cases::all) {
+        SCOPED_TRACE(one.name + " (" + one.source + ")");
+        expect_outcome(one, {one.bytes + http_cases::follow_up});
+    }
+}
+
+TEST(HttpParser, E2_E4_EachCaseHasTheSameOutcomeByteByByte)
+{
+    for (const auto& one : http_cases::all) {
+        SCOPED_TRACE(one.name);
+        const string bytes = one.bytes + http_cases::follow_up;
+        vector<string_view> pieces;
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            pieces.push_back(string_view(bytes).substr(i, 1));
+        expect_outcome(one, pieces);
+    }
+}
+
+TEST(HttpParser, E2_E4_EachCaseHasTheSameOutcomeCutInTwoAnywhere)
+{
+    for (const auto& one : http_cases::all) {
+        const string bytes = one.bytes + http_cases::follow_up;
+        for (std::size_t i = 1; i < bytes.size(); ++i) {
+            SCOPED_TRACE(one.name + " cut at " + std::to_string(i));
+            if (http_cases::is_worth_cutting_at(one, i))
+                expect_outcome(one,
+                               {string_view(bytes).substr(0, i), string_view(bytes).substr(i)});
+        }
+    }
+}
+
+TEST(HttpParser, TellsMethodTargetAndFieldsInTheOrderTheyCame)
+{
+    parser under_test(HTTP_REQUEST, {});
+    const string bytes = "M-SEARCH /a?b HTTP/1.1\r\nHost: a\r\nX-One:\t 1 \t\r\nx-one: 2\r\n"
+                         "Empty:\r\n\r\n";
+    for (const bool in_two : {false, true}) {
+        string_view first = bytes;
+        string_view rest = bytes;
+        if (in_two) { // in the midst of a name
+            first = first.substr(0, 35);
+            rest.remove_prefix(35);
+            ASSERT_EQ(under_test.parse(first), parser::event::need_more);
+        }
+        ASSERT_EQ(under_test.parse(rest), parser::event::message);
+        EXPECT_EQ(under_test.method(), "M-SEARCH");
+        EXPECT_EQ(under_test.target(), "/a?b");
+        const auto& headers = under_test.headers();
+        ASSERT_EQ(headers.size(), 4u);
+        EXPECT_EQ(headers[1].name, "X-One");
+        EXPECT_EQ(headers[1].value, "1");
+        EXPECT_EQ(headers[2].name, "x-one");
+        EXPECT_EQ(headers.find("X-ONE"), "1");
+        EXPECT_EQ(headers.find("empty"), "");
+        EXPECT_EQ(headers.find("absent"), std::nullopt);
+        under_test.reset();
+    }
+}
+
+TEST(HttpParser, KeepsTheHeadWhenTheInputGoesAway)
+{
+    parser under_test(HTTP_REQUEST, {});
+    {
+        string bytes = "GET /kept HTTP/1.1\r\nHost: here\r\n\r\n";
+        string_view input = bytes;
+        ASSERT_EQ(under_test.parse(input), parser::event::message);
+        under_test.keep_head();
+        bytes.assign(bytes.size(), '?');
+    }
+    EXPECT_EQ(under_test.target(), "/kept");
+    EXPECT_EQ(under_test.headers().find("host"), "here");
+}
+
+TEST(HttpParser, ASenderThatWaitsForContinueIsToldOnlyIfItsBodyHasNotCome)
+{
+    const string head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n";
+    const auto first_event = [&](const string& rest) {
+        parser under_test(HTTP_REQUEST, {});
+        const string bytes = head + rest;
+        string_view input = bytes;
+        return under_test.parse(input);
+    };
+    EXPECT_EQ(first_event("Content-Length: 2\r\n\r\n"), parser::event::expects_continue);
+    EXPECT_EQ(first_event("Transfer-Encoding: chunked\r\n\r\n"), parser::event::expects_continue);
+    EXPECT_EQ(first_event("Content-Length: 2\r\n\r\na"), parser::event::need_more);
+    EXPECT_EQ(first_event("Content-Length: 0\r\n\r\n"), parser::event::message);
+    EXPECT_EQ(first_event("Content-Length: 99999999\r\n\r\n"), parser::event::fault);
+}
+
+TEST(HttpParser, HoldsOnToLittle)
+{
+    parser under_test(HTTP_REQUEST, {});
+    const string bytes =
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + string(1'000'000, 'x');
+    for (string_view rest = bytes; !rest.empty();) {
+        auto piece = rest.substr(0, 16 * 1024);
+        rest.remove_prefix(piece.size());
+        ASSERT_NE(under_test.parse(piece), parser::event::fault);
+    }
+    EXPECT_LT(under_test.memory(), 4096u) << "the body of a request is thrown away as it comes";
+}
+
+// --- responses: what the client reads
+
+struct response_case {
+    string name;
+    string bytes;
+    unsigned status; ///< 0: a fault
+    string body;
+};
+
+// clang-format off
+const vector<response_case> responses{
+    {"Length",           "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "hello"},
+    {"NoReasonPhrase",   "HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n", 404, ""},
+    {"Chunks",           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, "hello"},
+    {"UntilTheEnd",      "HTTP/1.1 200 OK\r\n\r\nhello", 200, "hello"},
+    {"OldVersion",       "HTTP/1.0 200 OK\r\n\r\nhello", 200, "hello"},
+    {"NoContent",        "HTTP/1.1 204 No Content\r\n\r\n", 204, ""},
+    {"NotModified",      "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, ""},
+    {"HalfABody",        "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello", 0, ""},
+    {"HalfAChunk",       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello", 0, ""},
+    {"NoLastChunk",      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 0, ""},
+    {"HalfAHead",        "HTTP/1.1 200 OK\r\nContent-", 0, ""},
+    {"NotHttp",          "http socket0 子进程：28218", 0, ""},
+    {"ARequest",         "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0, ""},
+    {"NoStatus",         "HTTP/1.1 OK\r\n\r\n", 0, ""},
+    {"StatusOf4Digits",  "HTTP/1.1 2000 OK\r\n\r\n", 0, ""},
+    {"Http2",            "HTTP/2.0 200 OK\r\n\r\n", 0, ""},
+    {"BadLength",        "HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\nhello", 0, ""},
+    {"TwoLengths",       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", 0, ""},
+    {"BadChunkSize",     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfive\r\nhello\r\n0\r\n\r\n", 0, ""},
+    {"BareCr",           "HTTP/1.1 200 OK\r\nX: y\rContent-Length: 5\r\n\r\nhello", 0, ""},
+    {"HeadTooLarge",     "HTTP/1.1 200 OK\r\nX: " + string(20'000, 'x') + "\r\n\r\n", 0, ""},
+    {"BodyTooLarge",     "HTTP/1.1 200 OK\r\n\r\n" + string(1024 * 1024 + 1, 'x'), 0, ""},
+};
+// clang-format on
+
+TEST(HttpParser, EachResponseIsReadOrRefusedWholeAndByteByByte)
+{
+    for (const auto& one : responses) {
+        for (const bool whole : {true, false}) {
+            SCOPED_TRACE(one.name + (whole ? ", whole" : ", byte by byte"));
+            parser under_test(HTTP_RESPONSE, {});
+            auto event = parser::event::need_more;
+            for (string_view rest = one.bytes;
+                 !rest.empty() && event == parser::event::need_more;) {
+                auto piece = rest.substr(0, whole ? rest.size() : 1);
+                rest.remove_prefix(piece.size());
+                event = under_test.parse(piece);
+            }
+            if (event == parser::event::need_more)
+                event = under_test.parse_end();
+            EXPECT_EQ(event, one.status ? parser::event::message : parser::event::fault);
+            if (one.status && event == parser::event::message) {
+                EXPECT_EQ(under_test.status(), one.status);
+                EXPECT_EQ(under_test.body(), one.body);
+            }
+        }
+    }
+}
+
+TEST(HttpParser, AnAnswerToHeadHasNoBodyWhateverItsFieldsSay)
+{
+    parser under_test(HTTP_RESPONSE, {});
+    under_test.expect_no_body();
+    string_view input = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/";
+    EXPECT_EQ(under_test.parse(input), parser::event::message);
+    EXPECT_EQ(input, "HTTP/") << "the beginning of the next answer";
+}
+
+} // namespace
