@@ -2,6 +2,8 @@
 //
 //     for (let i = 0; i < 5; i++)
 //       net.createConnection(8888, 'localhost').on('data', data => console.log(data.toString()))
+//
+// Notes: chapter 07.
 
 #include "app/client.hpp"
 #include "net/deadline.hpp"
@@ -40,10 +42,12 @@ awaitable<void> lane(app::client& client)
     const auto limit = client.options().timeout;
     while (client.take_turn()) {
         try {
+            // [lane]
             tcp::socket socket = co_await client.connect();
             std::error_code error;
             const net::deadline deadline(socket, limit);
             const std::string text = co_await read_to_end(socket, error);
+            // [/lane]
 
             if (deadline.passed())
                 client.failed("no answer within " + std::to_string(limit.count()) + " ms");

@@ -2,7 +2,7 @@
 //
 // It speaks Node's protocol (child_process, serialization "json"), so the other end may be a Node
 // process: a SOCK_STREAM Unix socket, one JSON value a line, a descriptor on the first byte of a
-// NODE_HANDLE envelope, and one acknowledgement for each envelope. Notes: chapter 11 of notes/.
+// NODE_HANDLE envelope, and one acknowledgement for each envelope. Notes: chapter 11.
 //
 // A channel belongs to one thread: the one that runs its executor.
 #pragma once

@@ -112,12 +112,14 @@ std::string find_program(const std::string& name)
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
 
+    // [become]
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) // it died before the line above could see it
         ::_exit(127);
 
     ::execve(program, arguments, environment);
+    // [/become]
     give_up();
     __builtin_unreachable();
 }

@@ -1,4 +1,5 @@
 // Starting a child with a channel, and seeing its end: Node's child_process.fork().
+// Notes: chapter 01.
 #pragma once
 
 #include "ipc/channel.hpp"

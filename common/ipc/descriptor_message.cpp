@@ -39,6 +39,7 @@ std::size_t send_bytes(int socket, std::string_view bytes, std::span<const int> 
 
     alignas(cmsghdr) char control[CMSG_SPACE((most_descriptors + 1) * sizeof(int))];
     if (!descriptors.empty()) {
+        // [attach]
         const auto size = descriptors.size_bytes();
         std::memset(control, 0, CMSG_SPACE(size)); // the padding would carry our stack otherwise
         header.msg_control = control;
@@ -48,6 +49,7 @@ std::size_t send_bytes(int socket, std::string_view bytes, std::span<const int> 
         rights->cmsg_type = SCM_RIGHTS;
         rights->cmsg_len = CMSG_LEN(size);
         std::memcpy(CMSG_DATA(rights), descriptors.data(), size);
+        // [/attach]
     }
 
     for (;;) {
@@ -90,6 +92,7 @@ received receive_bytes(int socket, std::span<char> buffer, std::vector<unique_fd
     result.end = size == 0 && !buffer.empty();
     result.truncated = (header.msg_flags & MSG_CTRUNC) != 0;
 
+    // [take_out]
     for (cmsghdr* item = CMSG_FIRSTHDR(&header); item; item = CMSG_NXTHDR(&header, item)) {
         if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS)
             continue;
@@ -100,6 +103,7 @@ received receive_bytes(int socket, std::span<char> buffer, std::vector<unique_fd
             descriptors.push_back(unique_fd(fd));
         }
     }
+    // [/take_out]
     return result;
 }
 

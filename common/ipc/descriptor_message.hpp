@@ -1,7 +1,7 @@
 // One sendmsg(2) or recvmsg(2) on a Unix stream socket, with descriptors: the only file that knows
 // cmsghdr.
 //
-// Sources: unix(7), cmsg(3), recvmsg(2).
+// Sources: unix(7), cmsg(3), recvmsg(2). Notes: chapter 02.
 #pragma once
 
 #include "unique_fd.hpp"

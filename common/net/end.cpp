@@ -24,6 +24,7 @@ asio::awaitable<void> end(asio::ip::tcp::socket& socket, std::string data)
         }
     } const guard{socket};
 
+    // [end]
     co_await asio::async_write(socket, asio::buffer(data), asio::use_awaitable);
 
     std::error_code error;
@@ -34,6 +35,7 @@ asio::awaitable<void> end(asio::ip::tcp::socket& socket, std::string data)
     for (std::size_t total = 0; !error && !patience.passed() && total < 64 * 1024;)
         total += co_await socket.async_read_some(asio::buffer(discarded),
                                                  asio::redirect_error(asio::use_awaitable, error));
+    // [/end]
 }
 
 } // namespace net

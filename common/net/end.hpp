@@ -1,4 +1,5 @@
 // Ending a connection without losing what was said: what Node's socket.end(data) does.
+// Notes: chapter 03.
 #pragma once
 
 #include <asio/awaitable.hpp>

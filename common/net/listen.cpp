@@ -99,6 +99,7 @@ private:
     {
         // Bounded, so that a burst of connections cannot starve those already accepted.
         for (int accepted = 0; accepted < 32;) {
+            // [accept]
             const int fd = ::accept4(readiness_.native_handle(), nullptr, nullptr,
                                      SOCK_CLOEXEC | SOCK_NONBLOCK);
             if (fd >= 0) {
@@ -113,6 +114,7 @@ private:
             } else if (!concerns_one_connection(errno)) {
                 throw last_error("accept4");
             }
+            // [/accept]
         }
         wait();
     }

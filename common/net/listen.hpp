@@ -1,4 +1,4 @@
-// Listening, accepting: what Node's net.createServer() and server.listen() do.
+// Listening, accepting: what Node's net.createServer() and server.listen() do. Notes: chapter 05.
 #pragma once
 
 #include "unique_fd.hpp"

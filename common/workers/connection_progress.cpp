@@ -29,11 +29,13 @@ bool was_touched(int connection) noexcept
     if (info.tcpi_state != established && info.tcpi_state != close_wait)
         return true;
 
+    // [touched]
     // The client's FIN counts as one received byte and is never among the unread ones.
     const auto fin = info.tcpi_state == close_wait ? 1U : 0U;
     const bool consumed = info.tcpi_bytes_received > static_cast<unsigned>(unread) + fin;
     const bool answered = info.tcpi_bytes_sent > 0 || unsent > 0; // unsent: corked, or no window
     return consumed || answered;
+    // [/touched]
 }
 
 } // namespace workers

@@ -27,11 +27,13 @@ using asio::ip::tcp;
 
 namespace {
 
+// [handle]
 void handle(const http::request&, http::response res)
 {
     res.write_head(200, {{"Content-Type", "text/plain"}});
     res.end("Request handled by worker-" + std::to_string(::getpid()));
 }
+// [/handle]
 
 awaitable<void> handle_later(http::request req, http::response res, std::chrono::milliseconds delay)
 {
@@ -58,6 +60,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
                          .max_header_size = options.http.max_header_size,
                          .max_requests_per_socket = options.http.max_requests_per_socket});
 
+    // [emit]
     while (auto message = co_await parent.receive()) {
         if (message->handle.is_server()) {
             auto& socket_server = socket_servers.emplace_back(executor, message->handle.release());
@@ -65,6 +68,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
                 [&](tcp::socket socket) { server.emit_connection(std::move(socket)); });
         }
     }
+    // [/emit]
     socket_servers.clear();
     server.close();
     while (server.connections() > 0)

@@ -27,6 +27,7 @@ using asio::ip::udp;
 namespace {
 
 // Sends `object` with its name as the message and prints what became of it.
+// [attempt]
 template<class T>
 awaitable<void> attempt(ipc::channel& child, const std::string& name, T&& object)
 {
@@ -39,6 +40,7 @@ awaitable<void> attempt(ipc::channel& child, const std::string& name, T&& object
         app::print(name + ": " + error.code() + ": " + error.what() + "; " + error.instead());
     }
 }
+// [/attempt]
 
 awaitable<void> invalid_handle(app::demo& demo)
 {

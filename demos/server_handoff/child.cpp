@@ -34,6 +34,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
     const auto executor = co_await asio::this_coro::executor;
     std::vector<net::server> servers;
 
+    // [accept]
     while (auto message = co_await parent.receive()) {
         if (message->handle.is_server()) {
             const auto msg = message->body.to_string();
@@ -43,6 +44,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
             });
         }
     }
+    // [/accept]
 } // The parent has hung up: the servers close, what is open is answered, the process ends.
 
 } // namespace

@@ -29,6 +29,7 @@ awaitable<void> server_handoff(app::demo& demo)
     workers::pool work(demo.executor(), demo.worker_settings());
     work.start();
 
+    // [hand_off]
     app::print("server is start");
     co_await work.each(handoff_order(work.size()), [&](std::size_t i) {
         return work.send(i, "http server" + std::to_string(i), server);
@@ -37,6 +38,7 @@ awaitable<void> server_handoff(app::demo& demo)
     // waits on it here: connections stay in the kernel's queue until a worker takes them.
     if (!demo.options().respawn)
         server.close();
+    // [/hand_off]
 
     demo.ready(address, work.pids());
     co_await demo.until_stopped(work);

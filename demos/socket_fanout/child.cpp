@@ -30,6 +30,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
 {
     const auto executor = co_await asio::this_coro::executor;
 
+    // [answer]
     while (auto message = co_await parent.receive()) {
         if (message->handle.is_connection()) {
             auto connection = std::move(message->handle).connection(executor);
@@ -37,6 +38,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
                        answer(std::move(connection), message->body.to_string(), options.delay));
         }
     }
+    // [/answer]
 } // The parent has hung up: what is open is answered, and the process ends.
 
 } // namespace

@@ -61,6 +61,7 @@ awaitable<void> socket_fanout(app::demo& demo)
         work.start();
 
     std::size_t connections = 0;
+    // [share]
     server.on_connection([&](tcp::socket socket) {
         if (!demo.options().quiet)
             app::print("connection");
@@ -72,6 +73,7 @@ awaitable<void> socket_fanout(app::demo& demo)
             app::spawn(demo.executor(),
                        work.hand_over(connections++ % work.size(), std::move(socket), message_for));
     });
+    // [/share]
 
     demo.ready(server.address(), mode == "fork" ? std::vector<pid_t>{} : work.pids());
     co_await demo.until_stopped(work);
