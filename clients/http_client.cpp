@@ -45,11 +45,13 @@ awaitable<void> get(app::client& client, std::unique_ptr<http::client>& connecti
         const net::deadline deadline(connection->socket(), options.timeout);
         try {
             again = false;
+            // [get]
             const auto res = co_await connection->get("/", options.keep_alive);
             if (res.status == 200)
                 client.answered(res.body, res.body + "\nend");
             else
                 client.failed("the server answered with status " + std::to_string(res.status));
+            // [/get]
         } catch (const http::no_answer& error) {
             again = kept;
             if (!again)
