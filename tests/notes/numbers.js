@@ -1,0 +1,64 @@
+// A measured number in the prose is followed by <!-- = FILE PATH [*N|/N] -->, which says where in notes/data/ it is.
+'use strict'
+const fs = require('fs')
+const path = require('path')
+
+const number = /\d[\d,]*(?:\.\d+)?/g
+
+// The value at a path like `shared.share[0]`, or the whole list for `shared.share[]`.
+function lookup(data, where) {
+  return where.replace(/\[\]$/, '').split(/[.[\]]+/).filter(Boolean).reduce((value, key) => {
+    if (value === null || typeof value !== 'object' || !(key in value)) throw new Error(`there is no ${where}`)
+    return value[key]
+  }, data)
+}
+
+// Does the text say this value, as exactly as its digits go?
+function agrees(text, value) {
+  const decimals = text.split('.')[1]?.length ?? 0
+  return Math.abs(Number(text.replace(/,/g, '')) - value) <= 0.5000001 * 10 ** -decimals
+}
+
+function check_claim(before, { file, where, scale }, root) {
+  const data = JSON.parse(fs.readFileSync(path.join(root, 'notes/data', file), 'utf8'))
+  const value = lookup(data, where)
+  if (typeof value === 'string') {
+    if (!before.trimEnd().endsWith(value)) throw new Error(`the text does not say "${value}"`)
+    return
+  }
+  const values = [value].flat()
+  if (!values.length || values.some(one => typeof one !== 'number')) throw new Error(`${where} is not a number`)
+  const factor = !scale ? 1 : scale[0] === '*' ? Number(scale.slice(1)) : 1 / Number(scale.slice(1))
+  const said = [...before.replace(/<!--.*?-->/g, '').matchAll(number)].map(String).slice(-values.length)
+  values.forEach((one, i) => {
+    if (said[i] === undefined || !agrees(said[i], one * factor))
+      throw new Error(`the text says ${said[i] ?? 'nothing'}, the data ${one * factor}`)
+  })
+}
+
+function check_numbers(document, report) {
+  document.prose.forEach(({ line, text }, i) => {
+    for (const found of text.matchAll(/<!--\s*=\s*(.*?)\s*-->/g)) {
+      const [, file, where, scale] = found[1].match(/^(\S+\.json)\s+(\S+)(?:\s+([*/][\d.]+))?$/) ?? []
+      if (!file) { report(line, `not FILE PATH [*N|/N]: ${found[1]}`); continue }
+      const above = document.prose[i - 1]?.line === line - 1 ? document.prose[i - 1].text + ' ' : ''
+      try {
+        check_claim(above + text.slice(0, found.index), { file, where, scale }, document.root)
+      } catch (error) {
+        report(line, `notes/data/${file} ${where}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`)
+      }
+    }
+  })
+}
+
+// Every file of measurements says where and when.
+function check_data(root, report) {
+  const folder = path.join(root, 'notes/data')
+  for (const file of fs.existsSync(folder) ? fs.readdirSync(folder).filter(name => name.endsWith('.json')) : []) {
+    const data = JSON.parse(fs.readFileSync(path.join(folder, file), 'utf8'))
+    for (const key of ['kernel', 'cores', 'date'])
+      if (!(key in data)) report(`notes/data/${file} does not say its ${key}`)
+  }
+}
+
+module.exports = { check_numbers, check_data }
