@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// node tests/notes/check.js check|update [--only=PART,...] [--root=FOLDER] [FILE...]
+// node tests/notes/check.js check|update [--only=PART,...] [--root=FOLDER] [--patience=MILLISECONDS] [FILE...]
 //
 // Checks the Markdown files (all of notes/, and the README), or puts right what can be rewritten. The parts are those of
 // `parts` below; without --only, all. Exit code 0: all well; 1: problems; 2: usage; 77: all that was asked for was skipped.
@@ -12,7 +12,7 @@ const { check_structure } = require('./structure.js')
 const { check_links, check_external_links } = require('./links.js')
 const { check_data, check_numbers } = require('./numbers.js')
 const { check_cpp, check_javascript, check_quotations } = require('./programs.js')
-const { check_traces, check_transcripts } = require('./transcripts.js')
+const { check_traces, check_transcripts, set_patience } = require('./transcripts.js')
 const { check_mermaid, close_browser } = require('./mermaid.js')
 
 // What each part checks in a document: (document, report, warn, skip).
@@ -36,6 +36,7 @@ async function main(words) {
     return 2
   }
   const root = path.resolve(option('root') ?? path.join(__dirname, '../..'))
+  if (option('patience')) set_patience(Number(option('patience')))
   const names = files.length ? files.map(file => path.relative(root, path.resolve(file))) : ['README.md', ...markdown_below(root, 'notes')].sort()
   const read = name => new Document(root, name)
   const documents = names.map(read)

@@ -69,8 +69,8 @@ function same_line(shown, line, longer) {
   if (shown === line) return true
   if (!shown.includes('...') && !longer.length) return false
   const literal = text => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
-  const parts = shown.split(/(\.\.\.|\d+)/).map(part => part === '...' ? '.*'
-    : /^\d/.test(part) ? `(?:${[0, ...longer].map(more => Number(part) + more).join('|')}|${part})` : literal(part))
+  const parts = shown.split(/(\.\.\.|‹[^›]*›|\b\d{2,}\b)/).map(part => part === '...' ? '.*'
+    : /^\d/.test(part) ? `(?:${[part, ...longer.map(more => Number(part) + more)].join('|')})` : literal(part))
   return new RegExp(`^${parts.join('')}$`).test(line)
 }
 

@@ -51,13 +51,13 @@ class Command {
       rest = parts.pop()
       this.lines.push(...parts)
     })
-    this.ended = new Promise(resolve => started.on('exit', async (code, signal) => {
-      // A process that it left behind may hold the pipe: what has been said by now counts.
-      await Promise.race([new Promise(closed => started.once('close', closed)), sleep(1000)])
+    const end = (code, signal) => {
+      if (this.exit !== null) return
       if (rest) this.lines.push(rest)
       this.exit = signal ? 128 + os.constants.signals[signal] : code
-      resolve(this.exit)
-    }))
+    }
+    started.on('close', end) // everything it said has been read
+    started.on('exit', (...how) => setTimeout(end, 1000, ...how).unref()) // a process that it left behind may hold the pipe
   }
 
   // What strace has written about it, when it is traced.

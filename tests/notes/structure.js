@@ -25,7 +25,7 @@ function check_headings(document, report) {
   const found = document.headings.filter(({ level }) => level === 2)
   template.forEach((text, i) => {
     if (found[i]?.text !== text)
-      report(found[i]?.line ?? document.lines.length, `heading ${i + 1} of the template is "## ${text}", not "${found[i]?.text ?? 'the end'}"`)
+      report(found[i]?.line ?? document.lines.length, `heading ${i + 1} of the template is "## ${text}", not ${found[i] ? `"## ${found[i].text}"` : 'the end'}`)
   })
   for (const extra of found.slice(template.length)) report(extra.line, `"## ${extra.text}" is not in the template`)
 }

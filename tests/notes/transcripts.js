@@ -4,7 +4,7 @@ const { Roles, difference, is_gap, normalise, workers_in } = require('./compare.
 const { Session } = require('./session.js')
 const { cannot_trace, is_trace, normalise_trace } = require('./trace.js')
 
-const patience = 20000 // milliseconds, for a command to end, or for what is shown to appear
+let patience = 20000 // milliseconds, for a command to end, or for what is shown to appear
 
 // A block's lines as steps: a command or ^C or neither, then what it prints.
 function steps_of(block) {
@@ -151,4 +151,6 @@ async function check_traces(document, report, warn, skip) {
     else await new Walk(document.root, blocks, report).run()
 }
 
-module.exports = { Walk, check_traces, check_transcripts }
+const set_patience = milliseconds => { patience = milliseconds }
+
+module.exports = { Walk, check_traces, check_transcripts, set_patience }

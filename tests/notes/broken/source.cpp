@@ -1,0 +1,6 @@
+int answer()
+{
+    // [answer]
+    return 42;
+    // [/answer]
+}
