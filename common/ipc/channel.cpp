@@ -60,6 +60,15 @@ constexpr int deepest_nesting = 1000;
 // listen fills its own socket buffer instead of our memory.
 constexpr std::size_t most_undelivered = 4096;
 
+// One turn of reading: a peer that never stops talking must leave us time for everybody else. When
+// it is gone, this turn is the last, and what its socket buffer holds is read to the end.
+constexpr int most_reads = 16;
+constexpr int most_last_reads = 4096;
+
+// Acknowledgements and counts that the peer has asked for and does not read. A correct peer leaves
+// one or two.
+constexpr std::size_t most_unread_answers = 4096;
+
 constexpr std::chrono::milliseconds kernel_famine_pause{10};
 
 json parse(std::string_view line)
@@ -239,8 +248,9 @@ private:
         std::size_t written = 0;
         handle object; // owned here from send() until it arrives or comes back
         bool carries_handle = false;
-        bool counted = false;  // in queued_bytes_
-        bool finished = false; // the sender may go on, and then:
+        bool counted = false;   // in queued_bytes_
+        bool is_answer = false; // in unread_answers_
+        bool finished = false;  // the sender may go on, and then:
         std::exception_ptr error;
         int refusals = 0;
         asio::steady_timer completion; // never expires: cancelling it wakes the sender
@@ -300,6 +310,8 @@ private:
 
     void written(transfer& outgoing)
     {
+        if (outgoing.is_answer)
+            --unread_answers_;
         if (!outgoing.carries_handle)
             return finish(outgoing, nullptr);
         if (settings_.ack_timeout.count() > 0 && settings_.on_ack_overdue)
@@ -366,19 +378,23 @@ private:
 
     // The protocol's own lines are not held back by a handle in doubt: two peers sending each other
     // handles would wait for each other for ever.
-    void write_at_once(std::string_view line)
-    {
-        auto answer = std::make_shared<transfer>(socket_.get_executor());
-        answer->line = line;
-        wire_.push_back(std::move(answer));
-        write();
-    }
+    void write_at_once(std::string_view line) { queue_answer(wire_, std::string(line)); }
 
     void write_in_order(const json& answer)
     {
-        auto outgoing = std::make_shared<transfer>(socket_.get_executor());
-        outgoing->line = answer.dump() + '\n';
-        (in_doubt_ ? held_ : wire_).push_back(std::move(outgoing));
+        queue_answer(in_doubt_ ? held_ : wire_, answer.dump() + '\n');
+    }
+
+    void queue_answer(std::deque<transfer_ptr>& queue, std::string line)
+    {
+        if (!open_)
+            return;
+        if (++unread_answers_ > most_unread_answers)
+            return break_off("it does not read our answers");
+        auto answer = std::make_shared<transfer>(socket_.get_executor());
+        answer->line = std::move(line);
+        answer->is_answer = true;
+        queue.push_back(std::move(answer));
         write();
     }
 
@@ -453,17 +469,19 @@ private:
     void read()
     {
         reading_ = true;
-        read_until_it_would_block();
+        read_a_turn();
         reading_ = false;
         if (peer_is_gone_)
             close();
     }
 
-    void read_until_it_would_block()
+    void read_a_turn()
     {
         std::array<char, 64 * 1024> buffer;
         try {
-            while (open_ && (!reading_paused_ || peer_is_gone_)) {
+            for (int reads = 0; reads < (peer_is_gone_ ? most_last_reads : most_reads); ++reads) {
+                if (!open_ || (reading_paused_ && !peer_is_gone_))
+                    return;
                 const auto got =
                     receive_bytes(socket_.native_handle(), buffer, received_descriptors_);
                 if (got.truncated)
@@ -648,6 +666,7 @@ private:
     std::deque<transfer_ptr> held_; // waiting for the acknowledgement of:
     transfer_ptr in_doubt_;         // the handle last put on the wire
     std::size_t queued_bytes_ = 0;
+    std::size_t unread_answers_ = 0;
     bool writing_waits_ = false;
 
     std::vector<unique_fd> received_descriptors_; // each waits for its line

@@ -606,6 +606,29 @@ TEST_F(ChannelTest, A18_HoldsABoundedAmountForAPeerThatDoesNotRead)
     EXPECT_EQ(got.substr(0, 4), "\"0xx") << "in order from the first";
 }
 
+TEST_F(ChannelTest, A18_EndsTheChannelOfAPeerThatDoesNotReadItsAnswers)
+{
+    std::string questions; // each is an envelope without a descriptor, and is refused
+    for (int i = 0; i < 20'000; ++i)
+        questions += envelope("net.Socket");
+    EXPECT_THROW(write(questions), std::system_error); // EPIPE
+    receive();
+    EXPECT_EQ(receive_error, "it does not read our answers");
+    EXPECT_FALSE(channel->connected());
+}
+
+TEST_F(ChannelTest, APeerThatNeverStopsTalkingLeavesTimeForOthers)
+{
+    constexpr std::size_t messages = 100;
+    for (std::size_t i = 0; i < messages; ++i) // each is a read of its own, for its descriptor
+        write("{\"cmd\":\"NODE_nothing\"}\n", {peer.get()});
+    while (channel->stray_descriptors() == 0)
+        ASSERT_GT(context.run_one_for(std::chrono::seconds(10)), 0u);
+    EXPECT_LT(channel->stray_descriptors(), messages);
+    run_ready();
+    EXPECT_EQ(channel->stray_descriptors(), messages);
+}
+
 TEST_F(ChannelTest, StopsReadingWhenNobodyReceivesAndGoesOnWhenSomebodyDoes)
 {
     constexpr std::size_t total = 20'000;
