@@ -1,5 +1,8 @@
 #include "support/programs.hpp"
 
+#include "support/proc_fs.hpp"
+
+#include <algorithm>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
@@ -84,6 +87,28 @@ exit_status running_demo::stop()
     const auto status = wait_exit();
     wait_output_closed();
     return status;
+}
+
+void running_demo::wait_until_at_rest() const
+{
+    // An Asio program opens an epoll, an eventfd and a timerfd, and nothing else before it has
+    // work.
+    const auto is_at_rest = [](pid_t worker) {
+        const auto open = descriptors(worker);
+        return std::count_if(open.begin(), open.end(), [](const auto& entry) {
+                   return entry.second.starts_with("anon_inode:");
+               }) >= 3;
+    };
+    if (!eventually([&] { return std::all_of(workers.begin(), workers.end(), is_at_rest); }))
+        throw std::runtime_error("the workers have not come to rest");
+}
+
+std::vector<std::size_t> descriptor_counts(const running_demo& main)
+{
+    std::vector<std::size_t> counts{descriptors(main.pid()).size()};
+    for (const auto worker : main.workers)
+        counts.push_back(descriptors(worker).size());
+    return counts;
 }
 
 reply parse_reply(const std::string& line)

@@ -36,7 +36,15 @@ public:
 
     /// SIGTERM, then the end; returns when its output is closed, so no worker is left either.
     exit_status stop();
+
+    /// Until every worker waits for something to do: "ready" means that it has been started and
+    /// holds what it needs, but its program may not have come so far as to open all that it always
+    /// has open.
+    void wait_until_at_rest() const;
 };
+
+/// How many descriptors the main and each of its first workers have open, in slot order.
+std::vector<std::size_t> descriptor_counts(const running_demo& main);
 
 /// "http server2 子进程：28219": the slot, "2" here, is the digits at the end of the message.
 struct reply {
