@@ -1,0 +1,161 @@
+// A load of one connection per request: connects, with "http" sends a request, reads until the
+// server ends the connection, and starts anew, with so many connections at once.
+//
+//     bench_load tcp|http PORT COUNT CONCURRENCY
+//
+// Prints one JSON object: how long it took, the 50th and 99th percentile of the time a connection
+// lasted, how many ended without an answer, and how many each process answered (by the digits at
+// the end of what it said).
+
+#include "bench/raw_cluster.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <netinet/in.h>
+#include <string>
+#include <string_view>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+
+constexpr std::string_view request =
+    "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+struct connection {
+    int fd = -1;
+    clock_type::time_point began;
+    std::string answer;
+};
+
+std::string digits_at_end(const std::string& text)
+{
+    auto begin = text.end();
+    while (begin != text.begin() && std::isdigit(static_cast<unsigned char>(begin[-1])))
+        --begin;
+    return {begin, text.end()};
+}
+
+double milliseconds(clock_type::duration time)
+{
+    return std::chrono::duration<double, std::milli>(time).count();
+}
+
+class load {
+public:
+    load(bool http, std::uint16_t port, std::size_t count, std::size_t concurrency)
+        : http_(http),
+          epoll_(bench::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+          left_(count),
+          connections_(std::min(count, concurrency))
+    {
+        address_.sin_family = AF_INET;
+        address_.sin_port = htons(port);
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+
+    void run()
+    {
+        const auto began = clock_type::now();
+        for (auto& connection : connections_)
+            start(connection);
+        while (open_ > 0) {
+            epoll_event events[64];
+            const int count = bench::check(::epoll_wait(epoll_, events, 64, -1), "epoll_wait");
+            for (int i = 0; i < count; ++i)
+                read(*static_cast<connection*>(events[i].data.ptr));
+        }
+        time_ = clock_type::now() - began;
+    }
+
+    void print()
+    {
+        std::sort(latencies_.begin(), latencies_.end());
+        const auto percentile = [this](std::size_t p) {
+            return latencies_.empty() ? 0 : latencies_[latencies_.size() * p / 100];
+        };
+        std::printf("{\"answers\":%zu,\"errors\":%zu,\"seconds\":%.6f,\"p50_ms\":%.3f,"
+                    "\"p99_ms\":%.3f,\"by_pid\":{",
+                    latencies_.size(), errors_, milliseconds(time_) / 1000, percentile(50),
+                    percentile(99));
+        const char* separator = "";
+        for (const auto& [pid, count] : by_pid_) {
+            std::printf("%s\"%s\":%zu", separator, pid.c_str(), count);
+            separator = ",";
+        }
+        std::printf("}}\n");
+    }
+
+private:
+    void start(connection& connection)
+    {
+        if (left_ == 0)
+            return;
+        --left_;
+        ++open_;
+        connection.began = clock_type::now();
+        connection.answer.clear();
+        // On the loopback address connecting and sending a few bytes do not wait for the server.
+        connection.fd = bench::check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
+        bench::check(
+            ::connect(connection.fd, reinterpret_cast<const sockaddr*>(&address_), sizeof address_),
+            "connect");
+        if (http_)
+            ::send(connection.fd, request.data(), request.size(), MSG_NOSIGNAL);
+        epoll_event event{};
+        event.events = EPOLLIN;
+        event.data.ptr = &connection;
+        bench::check(::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event), "epoll_ctl");
+    }
+
+    void read(connection& connection)
+    {
+        char buffer[4096];
+        ssize_t size = 0;
+        while ((size = ::recv(connection.fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0)
+            connection.answer.append(buffer, static_cast<std::size_t>(size));
+        if (size < 0 && errno == EAGAIN)
+            return;
+        ::close(connection.fd);
+        --open_;
+        if (size < 0 || connection.answer.empty()) {
+            ++errors_;
+        } else {
+            latencies_.push_back(milliseconds(clock_type::now() - connection.began));
+            ++by_pid_[digits_at_end(connection.answer)];
+        }
+        start(connection);
+    }
+
+    bool http_;
+    sockaddr_in address_{};
+    int epoll_;
+    std::size_t left_;
+    std::size_t open_ = 0;
+    std::vector<connection> connections_;
+    std::vector<double> latencies_;
+    std::size_t errors_ = 0;
+    std::map<std::string, std::size_t> by_pid_;
+    clock_type::duration time_{};
+};
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    if (argc != 5)
+        return 2;
+    load load(std::string_view(argv[1]) == "http", static_cast<std::uint16_t>(std::atoi(argv[2])),
+              static_cast<std::size_t>(std::atoi(argv[3])),
+              static_cast<std::size_t>(std::atoi(argv[4])));
+    load.run();
+    load.print();
+}
