@@ -1,11 +1,11 @@
 // A load of one connection per request: connects, with "http" sends a request, reads until the
-// server ends the connection, and starts anew, with so many connections at once.
+// server ends the connection, and starts anew: CONCURRENCY of them at once, until COUNT have been
+// started or SECONDS have passed.
 //
-//     bench_load tcp|http PORT COUNT CONCURRENCY
+//     bench_load tcp|http PORT COUNT SECONDS CONCURRENCY
 //
 // Prints one JSON object: how long it took, the 50th and 99th percentile of the time a connection
-// lasted, how many ended without an answer, and how many each process answered (by the digits at
-// the end of what it said).
+// lasted, how many ended without an answer, and how many each process answered.
 
 #include "bench/raw_cluster.hpp"
 
@@ -36,12 +36,16 @@ struct connection {
     std::string answer;
 };
 
-std::string digits_at_end(const std::string& text)
+// "http server2 子进程：28219", "28219", and in an HTTP answer, chunked or not, "worker-28219".
+std::string pid_in(const std::string& answer)
 {
-    auto begin = text.end();
-    while (begin != text.begin() && std::isdigit(static_cast<unsigned char>(begin[-1])))
-        --begin;
-    return {begin, text.end()};
+    const auto is_digit = [](unsigned char c) { return std::isdigit(c) != 0; };
+    constexpr std::string_view name = "worker-";
+    if (const auto found = answer.rfind(name); found != answer.npos) {
+        const auto begin = answer.begin() + static_cast<std::ptrdiff_t>(found + name.size());
+        return {begin, std::find_if_not(begin, answer.end(), is_digit)};
+    }
+    return {std::find_if_not(answer.rbegin(), answer.rend(), is_digit).base(), answer.end()};
 }
 
 double milliseconds(clock_type::duration time)
@@ -51,10 +55,13 @@ double milliseconds(clock_type::duration time)
 
 class load {
 public:
-    load(bool http, std::uint16_t port, std::size_t count, std::size_t concurrency)
+    load(bool http, std::uint16_t port, std::size_t count, double seconds, std::size_t concurrency)
         : http_(http),
           epoll_(bench::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
           left_(count),
+          began_(clock_type::now()),
+          limit_(std::chrono::duration_cast<clock_type::duration>(
+              std::chrono::duration<double>(seconds))),
           connections_(std::min(count, concurrency))
     {
         address_.sin_family = AF_INET;
@@ -64,7 +71,6 @@ public:
 
     void run()
     {
-        const auto began = clock_type::now();
         for (auto& connection : connections_)
             start(connection);
         while (open_ > 0) {
@@ -73,7 +79,7 @@ public:
             for (int i = 0; i < count; ++i)
                 read(*static_cast<connection*>(events[i].data.ptr));
         }
-        time_ = clock_type::now() - began;
+        time_ = clock_type::now() - began_;
     }
 
     void print()
@@ -97,11 +103,11 @@ public:
 private:
     void start(connection& connection)
     {
-        if (left_ == 0)
+        connection.began = clock_type::now();
+        if (left_ == 0 || connection.began - began_ > limit_)
             return;
         --left_;
         ++open_;
-        connection.began = clock_type::now();
         connection.answer.clear();
         // On the loopback address connecting and sending a few bytes do not wait for the server.
         connection.fd = bench::check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
@@ -130,7 +136,7 @@ private:
             ++errors_;
         } else {
             latencies_.push_back(milliseconds(clock_type::now() - connection.began));
-            ++by_pid_[digits_at_end(connection.answer)];
+            ++by_pid_[pid_in(connection.answer)];
         }
         start(connection);
     }
@@ -139,6 +145,8 @@ private:
     sockaddr_in address_{};
     int epoll_;
     std::size_t left_;
+    clock_type::time_point began_;
+    clock_type::duration limit_;
     std::size_t open_ = 0;
     std::vector<connection> connections_;
     std::vector<double> latencies_;
@@ -151,11 +159,11 @@ private:
 
 int main(int argc, char** argv)
 {
-    if (argc != 5)
+    if (argc != 6)
         return 2;
     load load(std::string_view(argv[1]) == "http", static_cast<std::uint16_t>(std::atoi(argv[2])),
-              static_cast<std::size_t>(std::atoi(argv[3])),
-              static_cast<std::size_t>(std::atoi(argv[4])));
+              static_cast<std::size_t>(std::atoi(argv[3])), std::atof(argv[4]),
+              static_cast<std::size_t>(std::atoi(argv[5])));
     load.run();
     load.print();
 }

@@ -1,0 +1,143 @@
+// Draws notes/pictures/*.svg from notes/data/*.json: the same data, the same bytes.
+//
+//     node tests/bench/chart.js            draws them
+//     node tests/bench/chart.js --check    says whether they are what the data say (exit code 1: no)
+'use strict'
+
+const fs = require('fs')
+const path = require('path')
+
+const notes = path.resolve(__dirname, '../../notes')
+
+// Colours with enough contrast on white and on black, for readers of either.
+const colours = { ours: '#2f7ed8', floor: '#8c8c8c', nginx: '#2e9e5b', node: '#d9822b', node_cluster: '#b0563a' }
+const labels = { ours: 'ours', floor: 'floor: raw calls, no parsing', nginx: 'nginx', node: 'Node, shared listener', node_cluster: 'Node, cluster' }
+const shades = ['#2f7ed8', '#d9822b', '#2e9e5b', '#9b6bc4', '#c0504d', '#5b9aa0', '#8c8c8c', '#b8a12e']
+
+const width = 760
+const escape = text => String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;')
+const number = value => String(Number(value.toFixed(1)))
+
+class Drawing {
+  constructor (title) {
+    this.title = title
+    this.y = 34
+    this.parts = [this.text(16, 24, title, 'class="title"')]
+  }
+
+  text (x, y, content, attributes = '') {
+    return `<text x="${number(x)}" y="${number(y)}"${attributes && ' ' + attributes}>${escape(content)}</text>`
+  }
+
+  add (...parts) { this.parts.push(...parts) }
+
+  heading (content) {
+    this.y += 22
+    this.add(this.text(16, this.y, content, 'class="heading"'))
+    this.y += 8
+  }
+
+  note (content) {
+    this.y += 18
+    this.add(this.text(16, this.y, content, 'class="note"'))
+  }
+
+  bar (x, length, colour) {
+    return `<rect x="${number(x)}" y="${number(this.y + 3)}" width="${number(Math.max(length, 0.5))}" height="13" fill="${colour}"/>`
+  }
+
+  toString () {
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${this.y + 18}" viewBox="0 0 ${width} ${this.y + 18}" role="img" aria-label="${escape(this.title)}">
+<style>
+text { font: 12px sans-serif; fill: #222 }
+.title { font-size: 15px; font-weight: bold }
+.heading { font-weight: bold }
+.note { fill: #666 }
+@media (prefers-color-scheme: dark) { text { fill: #ddd } .note { fill: #999 } }
+</style>
+${this.parts.join('\n')}
+</svg>
+`
+  }
+}
+
+const source = data => `${data.date}, Linux ${data.kernel}, ${data.cores} cores, Node ${data.versions.node}, nginx ${data.versions.nginx}, g++ ${data.versions['g++']}`
+
+function drawBench (data) {
+  const drawing = new Drawing('Processor time of the server for one request, in microseconds')
+  const left = 200
+  for (const { title, workers, candidates } of data.per_request) {
+    drawing.heading(`${title}, ${workers} workers`)
+    const most = Math.max(...Object.values(candidates).map(figure => figure.cpu_us))
+    for (const [name, figure] of Object.entries(candidates)) {
+      const length = (width - left - 190) * figure.cpu_us / most
+      drawing.add(
+        drawing.text(left - 8, drawing.y + 14, labels[name], 'text-anchor="end"'),
+        drawing.bar(left, length, colours[name]),
+        drawing.text(left + length + 6, drawing.y + 14, `${figure.cpu_us.toFixed(1)}  (${figure.per_second}/s, p99 ${figure.p99_ms.toFixed(1)} ms)`))
+      drawing.y += 19
+    }
+  }
+  drawing.note(`Medians of ${data.effort.rounds} interleaved rounds; the load ran on the same machine. Each group has a scale of its own.`)
+  drawing.note(source(data))
+  return drawing
+}
+
+function drawSharing (data) {
+  const total = data.effort.connections
+  const drawing = new Drawing(`${total} connections, one after the other: who gets them?`)
+  const left = 200
+  const right = width - 230
+  drawing.y += 20
+  drawing.add(
+    drawing.text(left, drawing.y, `share of each of the ${data.workers} workers`, 'class="note"'),
+    drawing.text(right + 14, drawing.y, 'sleeps per connection', 'class="note"'),
+    drawing.text(width - 16, drawing.y, 'woken in vain', 'class="note" text-anchor="end"'))
+  drawing.y += 6
+  for (const { title, connections, sleeps_per_connection: sleeps, woken_for_nothing: vain } of data.ways) {
+    drawing.add(drawing.text(left - 8, drawing.y + 14, title, 'text-anchor="end"'))
+    let x = left
+    connections.forEach((count, i) => {
+      const length = (right - left) * count / total
+      if (count) drawing.add(drawing.bar(x, length, shades[i]))
+      if (length > 28) drawing.add(drawing.text(x + length / 2, drawing.y + 14, count, 'text-anchor="middle" style="fill:#fff"'))
+      x += length
+    })
+    drawing.add(
+      drawing.bar(right + 14, 14 * sleeps, '#8c8c8c'),
+      drawing.text(right + 20 + 14 * sleeps, drawing.y + 14, sleeps.toFixed(2)),
+      drawing.text(width - 16, drawing.y + 14, vain ?? 'not counted', 'text-anchor="end"'))
+    drawing.y += 22
+  }
+  drawing.note('Sleeps: voluntary context switches of all processes of the server.')
+  drawing.note(source(data))
+  return drawing
+}
+
+const charts = { bench: drawBench, sharing: drawSharing }
+
+// Names of the pictures that differ from what the data say, after drawing them unless told not to.
+function drawAll ({ write = true } = {}) {
+  return Object.entries(charts).filter(([name, draw]) => {
+    const data = JSON.parse(fs.readFileSync(path.join(notes, 'data', `${name}.json`), 'utf8'))
+    const file = path.join(notes, 'pictures', `${name}.svg`)
+    const wanted = String(draw(data))
+    const same = fs.existsSync(file) && fs.readFileSync(file, 'utf8') === wanted
+    if (!same && write) {
+      fs.mkdirSync(path.dirname(file), { recursive: true })
+      fs.writeFileSync(file, wanted)
+    }
+    return !same
+  }).map(([name]) => `${name}.svg`)
+}
+
+module.exports = { drawAll }
+
+if (require.main === module) {
+  const write = !process.argv.includes('--check')
+  const different = drawAll({ write })
+  if (!write && different.length) {
+    console.error(`not what the data say: ${different.join(' ')}\n  node tests/bench/chart.js draws them`)
+    process.exitCode = 1
+  }
+}
