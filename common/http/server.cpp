@@ -215,6 +215,7 @@ private:
     // Of the request under way.
     bool keep_alive_ = false;
     bool is_head_ = false;
+    bool client_is_done_ = false; // it has asked for the end, and so sends nothing more
     unsigned status_ = 0; // 0: its head is not written yet
 
     bool processing_ = false; // inside process(), which sends what its callees leave
@@ -333,7 +334,8 @@ void connection::call_handler()
 {
     phase_ = phase::answering;
     is_head_ = parser_->is_head_request();
-    keep_alive_ = parser_->keep_alive() && ++requests_ != server_.settings_.max_requests_per_socket;
+    client_is_done_ = !parser_->keep_alive();
+    keep_alive_ = !client_is_done_ && ++requests_ != server_.settings_.max_requests_per_socket;
     // If the handler throws, its response ends without end(): see abandon().
     const auto failed = [](const char* reason) {
         std::fprintf(stderr, "[%d] http: the request handler threw: %s\n", ::getpid(), reason);
@@ -483,9 +485,12 @@ bool connection::send_output()
 // ----------------------------------------------------------------------------------------
 
 // Not close(): with unread input that would be a reset, which takes the answer away from a client
-// that has not read it yet. So: the end of our side, and then patience (RFC 9112 §9.6, tcp(7)).
+// that has not read it yet. So: the end of our side, and then patience (RFC 9112 §9.6, tcp(7)). But
+// a client that has sent `Connection: close` itself sends nothing behind that request.
 void connection::half_close()
 {
+    if (client_is_done_ && !readable_ && unparsed_.empty())
+        return close();
     ::shutdown(socket_.get(), SHUT_WR);
     phase_ = phase::lingering;
     since_ = clock::now();

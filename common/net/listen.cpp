@@ -104,7 +104,7 @@ private:
                                      SOCK_CLOEXEC | SOCK_NONBLOCK);
             if (fd >= 0) {
                 ++accepted;
-                hand_to_the_user(tcp::socket(executor_, protocol_, fd));
+                hand_to_the_user({executor_, protocol_, unique_fd(fd)});
                 if (!readiness_.is_open()) // the handler may close the server
                     return;
             } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -119,7 +119,7 @@ private:
         wait();
     }
 
-    void hand_to_the_user(tcp::socket connection)
+    void hand_to_the_user(accepted connection)
     {
         try {
             handler_(std::move(connection));

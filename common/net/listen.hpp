@@ -13,6 +13,24 @@
 
 namespace net {
 
+/// A connection fresh from accept(2). A handler takes it as what it needs: as `tcp::socket` to talk
+/// to the client; as `unique_fd` to give it to somebody else, so that Asio's epoll need not hear of
+/// it.
+class accepted {
+public:
+    accepted(asio::any_io_executor executor, asio::ip::tcp protocol, unique_fd fd)
+        : executor_(std::move(executor)), protocol_(protocol), fd_(std::move(fd))
+    {
+    }
+    operator asio::ip::tcp::socket() && { return {executor_, protocol_, fd_.release()}; }
+    operator unique_fd() && noexcept { return std::move(fd_); }
+
+private:
+    asio::any_io_executor executor_;
+    asio::ip::tcp protocol_;
+    unique_fd fd_;
+};
+
 /// A listening socket, as Node's net.Server.
 ///
 /// The descriptor is close-on-exec, non-blocking and registered with no epoll until on_connection()
@@ -23,7 +41,7 @@ namespace net {
 /// shutdown(), which would stop the port for all holders.
 class server {
 public:
-    using connection_handler = std::function<void(asio::ip::tcp::socket)>;
+    using connection_handler = std::function<void(accepted)>;
 
     /// Takes ownership of a listening stream socket.
     server(asio::any_io_executor executor, unique_fd listening);

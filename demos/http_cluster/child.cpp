@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 using asio::awaitable;
-using asio::ip::tcp;
 
 namespace {
 
@@ -65,7 +64,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
         if (message->handle.is_server()) {
             auto& socket_server = socket_servers.emplace_back(executor, message->handle.release());
             socket_server.on_connection(
-                [&](tcp::socket socket) { server.emit_connection(std::move(socket)); });
+                [&](unique_fd socket) { server.emit_connection(std::move(socket)); });
         }
     }
     // [/emit]
