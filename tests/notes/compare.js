@@ -46,7 +46,7 @@ function relax(lines, varies) {
       .replace(/(http (?:socket|server))(\d+)(?= 子进程：‹(worker \2|process)›)/g, '$1‹its number›')
       .replace(/‹(?:worker \d+|new worker \d+|process)›/g, '‹a worker›'))
   if (varies.has('tally')) {
-    const bar = /^‹(?:worker \d+|a worker|new worker \d+|process)› +(\d+) +\d+\.\d %  #*$/
+    const bar = /^‹(?:worker \d+|a worker|new worker \d+|process)› +(\d+) +\d+\.\d %(?:  #+)?$/
     const first = lines.findIndex(line => bar.test(line))
     const sum = lines.reduce((total, line) => total + Number(line.match(bar)?.[1] ?? 0), 0)
     lines = lines.flatMap((line, i) => !bar.test(line) ? [line] : i === first ? [`‹bars, ${sum} in all›`] : [])
