@@ -41,7 +41,7 @@ void add_common(CLI::App& command)
     command.get_formatter()->column_width(32);
 }
 
-void add_http(CLI::App& command, http_options& http)
+void add_http(CLI::App& command, http::server_settings& http)
 {
     add_milliseconds(command, "--headers-timeout", http.headers_timeout,
                      "for a request's header to be complete");
@@ -125,7 +125,7 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     command.add_flag("--respawn", options.respawn, "replace a worker that ends");
     command.add_flag("--trace", options.trace, "show what crosses the channels, on stderr");
     command.add_flag("-q,--quiet", options.quiet, "only the ready line and errors");
-    http_options http;
+    http::server_settings http;
     if (description.http)
         add_http(command, http);
     parse(command, argc, argv);
@@ -165,6 +165,8 @@ child_options parse_child(int argc, char** argv)
     add_milliseconds(command, "--delay", options.delay, "before answering");
     add_http(command, options.http);
     parse(command, argc, argv);
+    if (command.count("--delay") > 0) // else a web server answers at once
+        options.http.delay = options.delay;
     return options;
 }
 

@@ -1,6 +1,8 @@
 // Command lines: the flags of demos, their children and the clients, in one place.
 #pragma once
 
+#include "http/settings.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -18,15 +20,6 @@ enum exit_code : int {
     cannot_start = 3 ///< cannot listen, connect or start a worker
 };
 
-/// The limits of the HTTP server in http_cluster's children, with Node's names and defaults.
-struct http_options {
-    std::chrono::milliseconds headers_timeout{60'000};
-    std::chrono::milliseconds request_timeout{300'000};
-    std::chrono::milliseconds keep_alive_timeout{5'000};
-    std::size_t max_header_size = 16 * 1024;
-    std::size_t max_requests_per_socket = 0; ///< 0: no limit
-};
-
 /// What a demo is called and which of the optional flags it has.
 struct demo_description {
     std::string name;   ///< "socket_fanout"
@@ -34,7 +27,7 @@ struct demo_description {
     std::string client; ///< "net_client"
     std::chrono::milliseconds delay{100};
     std::vector<std::string> modes{}; ///< the first is the default; empty: no --mode
-    bool http = false;                ///< has the http_options
+    bool http = false;                ///< has the flags of http::server_settings
 };
 
 struct demo_options {
@@ -53,7 +46,7 @@ struct demo_options {
 
 struct child_options {
     std::chrono::milliseconds delay{100};
-    http_options http;
+    http::server_settings http; ///< its delay is 0 unless --delay says otherwise
 };
 
 struct client_options {

@@ -3,6 +3,8 @@
 #include "http/parser.hpp"
 
 #include <asio/post.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -29,9 +31,10 @@ namespace {
 // client.
 constexpr std::size_t max_pending_output = 64 * 1024;
 
-// After our last word: how long, and how much, we read on (RFC 9112 §9.6).
+// After our last word: how long, and how much, we read on (RFC 9112 §9.6). A client in the midst of
+// sending a large body is not to miss the answer that refuses it.
 constexpr auto linger_time = 1s;
-constexpr std::size_t linger_size = 64 * 1024;
+constexpr std::size_t linger_size = 1024 * 1024;
 
 // See server::close().
 constexpr auto closing_idle_time = 100ms;
@@ -186,8 +189,10 @@ private:
         closed,
     };
 
+    void take_input();
     void read();
     void process(std::string_view input);
+    void call_handler_later();
     void call_handler();
     void start_head(unsigned status);
     void finish_response(std::string_view body);
@@ -238,18 +243,28 @@ private:
 
 void connection::on_events(std::uint32_t events)
 {
-    if (phase_ == phase::closed)
-        return;
     readable_ = readable_ || (events & ~EPOLLOUT);
     peer_ended_ = peer_ended_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
-    if (phase_ == phase::lingering)
+    if (phase_ == phase::lingering) {
         discard();
-    else if (sent_ < ready_) {
-        if (events & EPOLLOUT) {
+    } else if (sent_ < ready_) {
+        if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
             since_ = clock::now(); // the client reads
             proceed();
         }
-    } else if (accepts_input() && readable_)
+    } else {
+        take_input();
+    }
+}
+
+// First what was left behind the last request, then what has come since.
+void connection::take_input()
+{
+    if (!accepts_input() || sent_ < ready_)
+        return;
+    if (!unparsed_.empty())
+        process(std::exchange(unparsed_, {}));
+    else if (readable_)
         read();
 }
 
@@ -264,8 +279,11 @@ void connection::read()
         process({input.data(), static_cast<std::size_t>(received)});
     } else if (received < 0 && (errno == EAGAIN || errno == EINTR)) {
         readable_ = errno == EINTR;
+    } else if (received == 0 && phase_ == phase::receiving) {
+        refuse(400, "incomplete request"); // its sender may still be listening
+        proceed();
     } else {
-        close(); // the client has gone; half a request is of no use to anybody
+        close();
     }
 }
 
@@ -280,25 +298,28 @@ void connection::process(std::string_view input)
             break;
         if (!parser_)
             parser_ = server_.borrow_parser();
-        if (phase_ != phase::receiving)
+        const auto event = parser_->parse(input);
+        if (!parser_->started()) { // nothing but empty lines
+            server_.give_back(std::move(parser_));
+            break;
+        }
+        if (phase_ == phase::idle || event == parser::event::message)
             since_ = now;
-        switch (parser_->parse(input)) {
+        phase_ = phase::receiving;
+        switch (event) {
         case parser::event::need_more:
-            if (parser_->started())
-                phase_ = phase::receiving;
-            else
-                server_.give_back(std::move(parser_)); // an empty line between two requests
             break;
         case parser::event::expects_continue:
-            phase_ = phase::receiving;
             output().append("HTTP/1.1 100 Continue\r\n\r\n");
             ready_ = output_.size();
             break;
         case parser::event::message:
-            call_handler();
+            if (server_.settings_.delay > 0ms)
+                call_handler_later();
+            else
+                call_handler();
             break;
         case parser::event::fault:
-            is_head_ = parser_->is_head_request();
             refuse(parser_->fault_status(), parser_->fault_reason());
             break;
         }
@@ -316,19 +337,24 @@ void connection::proceed()
         return;
     if (phase_ == phase::ending)
         half_close();
-    else if (accepts_input() && (readable_ || !unparsed_.empty()))
-        asio::post(server_.executor_, [self = shared_from_this()] { // the others' turn first
-            if (!self->accepts_input())
-                return;
-            if (self->unparsed_.empty())
-                self->read();
-            else
-                self->process(std::exchange(self->unparsed_, {}));
-        });
+    else if (accepts_input() && (readable_ || !unparsed_.empty())) // but first the others' turn
+        asio::post(server_.executor_, [self = shared_from_this()] { self->take_input(); });
 }
 
 // --- answering
 // -------------------------------------------------------------------------------------
+
+void connection::call_handler_later()
+{
+    phase_ = phase::answering;
+    parser_->keep_head();
+    const auto timer =
+        std::make_shared<asio::steady_timer>(server_.executor_, server_.settings_.delay);
+    timer->async_wait([self = shared_from_this(), timer](std::error_code) {
+        if (self->phase_ == phase::answering) // else closed meanwhile, perhaps with the server
+            self->call_handler();
+    });
+}
 
 void connection::call_handler()
 {
@@ -434,6 +460,8 @@ void connection::refuse(unsigned status, std::string_view reason)
 {
     ++server_.counters_.refused;
     keep_alive_ = false;
+    if (parser_)
+        is_head_ = parser_->is_head_request();
     output().resize(ready_); // a head written already
     start_head(status);
     output_.append("Content-Type: text/plain\r\n");
@@ -547,7 +575,6 @@ void connection::enforce_limits(clock::time_point now)
     } else if (phase_ == phase::receiving) {
         if (is_over(settings.request_timeout) ||
             (!parser_->has_head() && is_over(settings.headers_timeout))) {
-            is_head_ = parser_->is_head_request();
             refuse(408, "the request took too long");
             proceed();
         }
@@ -560,13 +587,15 @@ void connection::enforce_limits(clock::time_point now)
     }
 }
 
-// A request may have arrived in this very moment; if so, it is answered.
+// A request may have arrived in this very moment; if so, it is answered. Empty lines are no
+// request.
 void connection::end_unless_readable()
 {
+    const auto waiting_since = since_;
     char byte;
     if (::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
         read();
-    else
+    if ((phase_ == phase::silent || phase_ == phase::idle) && since_ == waiting_since)
         half_close();
 }
 
@@ -614,7 +643,8 @@ server::server(asio::any_io_executor executor, request_handler handler, server_s
       handler_(std::move(handler)),
       settings_(settings),
       epoll_(executor, ::epoll_create1(EPOLL_CLOEXEC)),
-      sweep_timer_(executor)
+      sweep_timer_(executor),
+      last_has_ended_(executor, asio::steady_timer::time_point::max())
 {
     std::chrono::milliseconds shortest = linger_time;
     for (const auto limit :
@@ -672,14 +702,12 @@ void server::wait_for_events()
     if (connections() == 0 || std::exchange(waiting_, true))
         return;
     epoll_.async_wait(asio::posix::stream_descriptor::wait_read,
-                      [this, alive = std::weak_ptr(alive_)](std::error_code cancelled) {
+                      [this, alive = std::weak_ptr(alive_)](std::error_code) {
                           if (alive.expired())
                               return;
+                          // Cancelled when the last connection ended; another may have come since.
                           waiting_ = false;
-                          if (cancelled) // by remove(); another connection may have come since
-                              wait_for_events();
-                          else
-                              dispatch_events();
+                          dispatch_events();
                       });
 }
 
@@ -717,11 +745,21 @@ void server::remove(std::size_t slot)
 {
     connections_[slot].reset();
     free_slots_.push_back(slot);
-    if (connections() == 0) {
-        epoll_.cancel();
-        if (closing_)
-            sweep_timer_.cancel();
+    if (connections() > 0)
+        return;
+    epoll_.cancel();
+    if (closing_) {
+        sweep_timer_.cancel();
+        sweeping_ = false;
+        last_has_ended_.cancel();
     }
+}
+
+asio::awaitable<void> server::closed()
+{
+    std::error_code cancelled;
+    while (connections() > 0)
+        co_await last_has_ended_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
 }
 
 void server::schedule_sweep(clock::duration delay)

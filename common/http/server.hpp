@@ -11,9 +11,11 @@
 #pragma once
 
 #include "http/message.hpp"
+#include "http/settings.hpp"
 #include "unique_fd.hpp"
 
 #include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
@@ -33,30 +35,6 @@ namespace http {
 
 class connection;
 class parser;
-
-/// Limits, with Node's names and defaults where Node has them. Zero means "no limit".
-/// One timer looks after all connections, so that an end may come late, by a quarter of the
-/// shortest time in use: 250 ms at most, 50 ms at least.
-struct server_settings {
-    /// From the first byte of a request (on a new connection: from the connection) to the end of
-    /// its header. Late: 408, or just the end if not a byte came (RFC 9110 §15.5.9).
-    std::chrono::milliseconds headers_timeout{60'000};
-
-    /// From the first byte of a request to its last, body included (Late: 408); also how long an
-    /// answer may wait for a client that does not read.
-    std::chrono::milliseconds request_timeout{300'000};
-
-    /// From an answer to the first byte of the next request (RFC 9112 §9.5).
-    std::chrono::milliseconds keep_alive_timeout{5'000};
-
-    std::size_t max_header_size = 16 * 1024; ///< bytes of request line and fields: 414, 431
-    std::size_t max_body_size =
-        1024 * 1024; ///< bytes of body, which is discarded: 413. Not Node's.
-    std::size_t max_requests_per_socket = 0; ///< the last answer says `Connection: close`
-
-    /// How long close() lets requests run that have begun. Node has closeAllConnections() instead.
-    std::chrono::milliseconds drain_timeout{2'000};
-};
 
 /// What has happened so far; each request is counted once, in one of `answered` and `refused`,
 /// unless its connection ended before.
@@ -79,8 +57,7 @@ public:
 
     /// Status (200 to 999) and header fields, which are copied; at most once. Without it end()
     /// sends 200. The server itself adds Date, Connection, Keep-Alive and Content-Length; of these
-    /// only
-    /// {"Connection", "close"} may be given, to end the connection after this answer.
+    /// only {"Connection", "close"} may be given, to end the connection after this answer.
     /// Throws std::invalid_argument for another of them, and for a name or value that is not
     /// allowed in a header: a line break in a value would let its author write the rest of the
     /// answer.
@@ -133,6 +110,9 @@ public:
     /// again on another connection (RFC 9112 §9.3.1).
     void close();
 
+    /// Completes when close() has done its work: the last connection has ended. One caller at most.
+    asio::awaitable<void> closed();
+
     /// Node's closeAllConnections(): ends them now, whatever they are doing.
     void close_all_connections();
 
@@ -178,6 +158,7 @@ private:
     bool sweeping_ = false;
     bool closing_ = false;
     clock::time_point closing_since_{};
+    asio::steady_timer last_has_ended_; // never expires; cancelling it wakes closed()
 
     // All connections read into this one: what is left of it after parsing, they copy.
     std::array<char, 16 * 1024> input_;

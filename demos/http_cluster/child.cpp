@@ -34,30 +34,11 @@ void handle(const http::request&, http::response res)
 }
 // [/handle]
 
-awaitable<void> handle_later(http::request req, http::response res, std::chrono::milliseconds delay)
-{
-    co_await app::delay(delay);
-    handle(req, std::move(res));
-}
-
 awaitable<void> child(const app::child_options& options, ipc::channel& parent)
 {
     const auto executor = co_await asio::this_coro::executor;
+    http::server server(executor, handle, options.http);
     std::vector<net::server> socket_servers;
-
-    http::server server(executor,
-                        [&](const http::request& req, http::response res) {
-                            if (options.delay.count() == 0)
-                                handle(req, std::move(res));
-                            else
-                                app::spawn(executor,
-                                           handle_later(req, std::move(res), options.delay));
-                        },
-                        {.headers_timeout = options.http.headers_timeout,
-                         .request_timeout = options.http.request_timeout,
-                         .keep_alive_timeout = options.http.keep_alive_timeout,
-                         .max_header_size = options.http.max_header_size,
-                         .max_requests_per_socket = options.http.max_requests_per_socket});
 
     // [emit]
     while (auto message = co_await parent.receive()) {
@@ -68,10 +49,11 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
         }
     }
     // [/emit]
+
+    // The parent has hung up: no more connections, and those that are open may end in order.
     socket_servers.clear();
     server.close();
-    while (server.connections() > 0)
-        co_await app::delay(std::chrono::milliseconds(10));
+    co_await server.closed();
 }
 
 } // namespace
