@@ -3,6 +3,7 @@
 #include "app/terminal.hpp"
 #include "ipc/parent.hpp"
 #include "net/error.hpp"
+#include "once_a_second.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -34,6 +35,13 @@ struct user_error : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+void warn(const char* what)
+{
+    static once_a_second may_warn;
+    if (may_warn())
+        note("[" + std::to_string(::getpid()) + "] connection: " + what);
+}
+
 class demo_process : public demo {
 public:
     demo_process(const demo_description& description, demo_options options)
@@ -53,8 +61,12 @@ public:
             failure = error;
             finished = true;
         });
-        while (!finished && (ready_ || !stopping_)) // stopped while still starting: that is all
-            context_.run_one();
+        try {
+            while (!finished && (ready_ || !stopping_)) // stopped while still starting: that is all
+                context_.run_one();
+        } catch (...) { // a server that can no longer accept
+            failure = std::current_exception();
+        }
         if (!failure) {
             // What spawn() has begun may end, as in a child; the signals keep being heard
             // meanwhile.
@@ -119,8 +131,10 @@ public:
         });
         co_await wait_for_stop();
         if (lost_)
-            throw user_error("no worker is left: ending\n  replace workers that end: " +
-                             options_.program + " --respawn");
+            throw user_error("no worker is left: ending" +
+                             (options_.respawn ? ""
+                                               : "\n  replace workers that end: " +
+                                                     options_.program + " --respawn"));
         std::size_t alive = 0;
         for (const auto pid : work.pids())
             alive += pid != 0;
@@ -129,6 +143,8 @@ public:
 
     void print_tally(const workers::tally& counted) const override
     {
+        if (counted.accepted != counted.handed_over + counted.closed)
+            throw std::logic_error("connections do not add up: " + what_became_of(counted));
         if (options_.quiet)
             return;
         std::vector<std::pair<std::string, std::size_t>> rows;
@@ -136,8 +152,8 @@ public:
             rows.emplace_back(std::to_string(pid), count);
         if (!rows.empty())
             note(tally(rows));
-        if (counted.closed != 0)
-            note("closed without an answer: " + std::to_string(counted.closed));
+        if (counted.closed != 0 || counted.given_again != 0)
+            note(what_became_of(counted));
     }
 
 private:
@@ -167,6 +183,14 @@ private:
         if (!options_.quiet)
             note("stopping: " + std::to_string(alive) + (alive == 1 ? " worker" : " workers") +
                  " (again to force)");
+    }
+
+    static std::string what_became_of(const workers::tally& counted)
+    {
+        return std::to_string(counted.accepted) +
+               " accepted = " + std::to_string(counted.handed_over) + " handed over + " +
+               std::to_string(counted.closed) + " closed without an answer; " +
+               std::to_string(counted.given_again) + " times one came back from a dead worker";
     }
 
     std::string client_command(std::uint16_t port) const
@@ -273,9 +297,10 @@ void spawn(asio::any_io_executor executor, awaitable<void> conversation)
             // The client has gone, or another process has ended the connection: daily life, no
             // failure.
             if (!net::means_peer_has_gone(error.code()))
-                note("[" + std::to_string(::getpid()) + "] connection: " + error.what());
+                warn(error.what());
+        } catch (const ipc::channel_closed&) { // whoever watches the worker has said so
         } catch (const std::exception& error) {
-            note("[" + std::to_string(::getpid()) + "] connection: " + error.what());
+            warn(error.what());
         }
     });
 }

@@ -37,7 +37,7 @@ public:
     /// children. Throws when the last worker is gone and none will come.
     virtual asio::awaitable<void> until_stopped(workers::pool& work) = 0;
 
-    /// How many connections each worker process got, on stderr.
+    /// How many connections each worker process got, on stderr. Throws when they do not add up.
     virtual void print_tally(const workers::tally& counted) const = 0;
 };
 
@@ -52,8 +52,8 @@ int run_child(
     int argc, char** argv,
     std::function<asio::awaitable<void>(const child_options&, ipc::channel& parent)> story);
 
-/// Runs `conversation` beside the others: a failure is one line on stderr, no more, and a client
-/// that went away (ECONNRESET, EPIPE) is not even that.
+/// Runs `conversation` beside the others: a failure is one line on stderr, at most one a second, and
+/// a client that went away (ECONNRESET, EPIPE) is not even that.
 void spawn(asio::any_io_executor executor, asio::awaitable<void> conversation);
 
 /// setTimeout: completes after `time`.

@@ -2,6 +2,7 @@
 
 #include "ipc/descriptor_message.hpp"
 #include "ipc/json_lines.hpp"
+#include "once_a_second.hpp"
 
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/redirect_error.hpp>
@@ -177,8 +178,10 @@ public:
         // Behind a handle that is not yet acknowledged everything waits, to keep the order and to
         // make an ACK mean exactly one handle: it carries no identification.
         (in_doubt_ ? held_ : wire_).push_back(outgoing);
-        if (object && !in_doubt_)
+        if (object && !in_doubt_) {
             in_doubt_ = outgoing;
+            start_ack_deadline();
+        }
         write();
 
         while (!outgoing->finished) {
@@ -312,10 +315,10 @@ private:
     {
         if (outgoing.is_answer)
             --unread_answers_;
-        if (!outgoing.carries_handle)
-            return finish(outgoing, nullptr);
-        if (settings_.ack_timeout.count() > 0 && settings_.on_ack_overdue)
+        if (outgoing.carries_handle)
             start_ack_deadline();
+        else
+            finish(outgoing, nullptr);
     }
 
     void write_when_possible()
@@ -339,6 +342,8 @@ private:
     void write_after_famine()
     {
         writing_waits_ = true;
+        if (in_doubt_)
+            start_ack_deadline(); // it is not the peer that lets it wait
         famine_.expires_after(kernel_famine_pause);
         famine_.async_wait([self = shared_from_this()](std::error_code) {
             self->writing_waits_ = false;
@@ -365,8 +370,12 @@ private:
         outgoing.completion.cancel();
     }
 
+    // From the moment a handle's turn has come: a peer that reads nothing may keep even its
+    // envelope from being written.
     void start_ack_deadline()
     {
+        if (settings_.ack_timeout.count() == 0 || !settings_.on_ack_overdue)
+            return;
         ack_deadline_.expires_after(settings_.ack_timeout);
         ack_deadline_.async_wait(
             [weak = weak_from_this(), late = in_doubt_](std::error_code error) {
@@ -424,7 +433,6 @@ private:
         // would acknowledge twice.
         if (in_doubt_->refusals++ == most_retransmissions)
             return settle(std::make_exception_ptr(handle_not_received()));
-        ack_deadline_.cancel();
         in_doubt_->written = 0;
         wire_.push_back(in_doubt_);
         write();
@@ -438,8 +446,10 @@ private:
         while (!held_.empty() && !in_doubt_) {
             wire_.push_back(std::move(held_.front()));
             held_.pop_front();
-            if (wire_.back()->carries_handle)
+            if (wire_.back()->carries_handle) {
                 in_doubt_ = wire_.back();
+                start_ack_deadline();
+            }
         }
         write();
     }
@@ -650,11 +660,8 @@ private:
     // At most one line a second: a peer that floods us with mistakes must not flood the terminal.
     void warn(const std::string& what)
     {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_warning_ < std::chrono::seconds(1))
-            return;
-        last_warning_ = now;
-        std::fprintf(stderr, "[%d] ipc: %s\n", ::getpid(), what.c_str());
+        if (may_warn_())
+            std::fprintf(stderr, "[%d] ipc: %s\n", ::getpid(), what.c_str());
     }
 
     channel_settings settings_;
@@ -682,7 +689,7 @@ private:
     asio::steady_timer something_arrived_; // never expires: cancelling it wakes receive()
     asio::steady_timer ack_deadline_;
     asio::steady_timer famine_;
-    std::chrono::steady_clock::time_point last_warning_{};
+    once_a_second may_warn_;
 };
 
 void print_trace(const trace_event& event)

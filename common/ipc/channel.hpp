@@ -46,7 +46,8 @@ struct channel_settings {
     /// queue_full.
     std::size_t queue_limit = 64 * 1024 * 1024;
 
-    /// How long the peer may take to acknowledge a handle; zero means for ever (as in Node). Then
+    /// How long the peer may take to read a handle and acknowledge it, from the moment its turn has
+    /// come; zero means for ever (as in Node). Then
     /// on_ack_overdue is called, once per handle. The handle stays with the channel: the peer may
     /// still take it as long as it lives, so giving it to somebody else now could serve a client
     /// twice.

@@ -165,6 +165,15 @@ public:
                           });
     }
 
+    bool stopped() noexcept
+    {
+        siginfo_t info{};
+        return running_ &&
+               ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.native_handle()),
+                        &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+               info.si_pid != 0;
+    }
+
     void kill(int signal) noexcept
     {
         if (running_)
@@ -305,6 +314,11 @@ pid_t child_process::pid() const noexcept
 bool child_process::running() const noexcept
 {
     return process_ && process_->running_;
+}
+
+bool child_process::stopped() const noexcept
+{
+    return process_ && process_->stopped();
 }
 
 void child_process::kill(int signal) noexcept

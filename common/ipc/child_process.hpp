@@ -53,6 +53,9 @@ public:
     /// False as soon as the process has ended and been reaped.
     bool running() const noexcept;
 
+    /// True while it is stopped (SIGSTOP, SIGTSTP), which the parent learns through SIGCHLD.
+    bool stopped() const noexcept;
+
     /// Sends a signal through the pidfd: never to a process that has got the same number later.
     /// Harmless when the child has ended.
     void kill(int signal) noexcept;

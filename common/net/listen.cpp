@@ -1,5 +1,7 @@
 #include "net/listen.hpp"
 
+#include "once_a_second.hpp"
+
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
 
@@ -56,9 +58,10 @@ bool concerns_one_connection(int error)
     }
 }
 
-bool means_out_of_resources(int error)
+// This is no listening socket, or no longer: somebody has called shutdown(2) on a copy.
+bool concerns_the_listener(int error)
 {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+    return error == EBADF || error == EINVAL || error == ENOTSOCK;
 }
 
 } // namespace
@@ -98,21 +101,20 @@ private:
     void accept()
     {
         // Bounded, so that a burst of connections cannot starve those already accepted.
-        for (int accepted = 0; accepted < 32;) {
+        for (int tries = 0; tries < 32; ++tries) {
             // [accept]
             const int fd = ::accept4(readiness_.native_handle(), nullptr, nullptr,
                                      SOCK_CLOEXEC | SOCK_NONBLOCK);
             if (fd >= 0) {
-                ++accepted;
                 hand_to_the_user({executor_, protocol_, unique_fd(fd)});
                 if (!readiness_.is_open()) // the handler may close the server
                     return;
             } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
                 break; // another process was faster, or we have taken them all
-            } else if (means_out_of_resources(errno)) {
-                return pause();
-            } else if (!concerns_one_connection(errno)) {
+            } else if (concerns_the_listener(errno)) {
                 throw last_error("accept4");
+            } else if (!concerns_one_connection(errno)) {
+                return pause();
             }
             // [/accept]
         }
@@ -124,20 +126,20 @@ private:
         try {
             handler_(std::move(connection));
         } catch (const std::exception& error) { // costs this connection, not the service
-            std::fprintf(stderr, "[%d] connection: %s\n", ::getpid(), error.what());
+            if (may_warn_())
+                std::fprintf(stderr, "[%d] connection: %s\n", ::getpid(), error.what());
         }
     }
 
-    // The listener stays readable while we have no descriptor to accept with; waiting on readiness
-    // would spin. Nothing is lost: the clients are connected and wait in the kernel's queue.
+    // EMFILE and its like: the listener stays readable while we have no descriptor to accept with;
+    // waiting on readiness would spin. Nothing is lost: the clients are connected and wait in the
+    // kernel's queue.
     void pause()
     {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_warning_ >= std::chrono::seconds(1)) {
-            last_warning_ = now;
+        const int why = errno;
+        if (may_warn_())
             std::fprintf(stderr, "[%d] cannot accept: %s; trying again every 100 ms\n", ::getpid(),
-                         std::strerror(errno));
-        }
+                         std::strerror(why));
         pause_.expires_after(std::chrono::milliseconds(100));
         pause_.async_wait([self = shared_from_this()](std::error_code error) {
             if (!error && self->readiness_.is_open())
@@ -150,7 +152,7 @@ private:
     asio::posix::stream_descriptor readiness_;
     asio::steady_timer pause_;
     connection_handler handler_;
-    std::chrono::steady_clock::time_point last_warning_{};
+    once_a_second may_warn_;
 };
 
 server::server(asio::any_io_executor executor, unique_fd listening)

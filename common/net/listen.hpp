@@ -53,7 +53,8 @@ public:
     /// and close-on-exec. Out of descriptors (EMFILE, ENFILE) or memory, it says so on stderr at
     /// most once a second and tries again after 100 ms; meanwhile clients wait in the kernel's
     /// queue. A connection that failed before it was accepted (ECONNABORTED and its like) is
-    /// skipped.
+    /// skipped. When the socket itself is of no use (EBADF; EINVAL after somebody's shutdown(2)),
+    /// std::system_error leaves the executor's run().
     void on_connection(connection_handler handler);
 
     /// Drops this process's copy of the listening socket; harmless when there is none.

@@ -1,10 +1,12 @@
 #include "workers/pool.hpp"
 
-#include "workers/connection_progress.hpp"
+#include "once_a_second.hpp"
+#include "workers/hand_over.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/redirect_error.hpp>
+#include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 
@@ -29,10 +31,20 @@ constexpr milliseconds grace_after_term{500}; // and after SIGTERM
 constexpr milliseconds last_words{100};       // for its messages to be read after its end
 constexpr milliseconds first_backoff{100};
 constexpr milliseconds longest_backoff{5000};
-constexpr milliseconds a_life{1000}; // a worker that lived shorter is part of a crash loop
-constexpr int most_short_lives = 8;
-constexpr milliseconds refusal_pause{100}; // when no worker has room for a connection
-constexpr int most_refusal_pauses = 50;
+constexpr milliseconds at_once{1000};  // a worker that lived shorter is part of a crash loop
+constexpr milliseconds a_life{10'000}; // and one that lived so long is the end of it
+constexpr int most_crashes = 8;
+constexpr milliseconds famine_pause{100}; // without descriptors, here or in every worker
+constexpr std::size_t most_refusal_rounds = 50;
+
+// Not the worker's fault, and over as soon as somebody closes something.
+bool is_famine(const std::error_code& error)
+{
+    return error == std::errc::too_many_files_open ||
+           error == std::errc::too_many_files_open_in_system ||
+           error == std::errc::not_enough_memory || error == std::errc::no_buffer_space ||
+           error == std::errc::resource_unavailable_try_again;
+}
 
 awaitable<void> wait(asio::steady_timer& timer)
 {
@@ -56,8 +68,9 @@ class pool::supervisor : public std::enable_shared_from_this<supervisor> {
     struct slot_state {
         std::shared_ptr<ipc::child_process> child; // null between two lives
         std::optional<asio::steady_timer> backoff;
+        std::string fault; // why we have killed it
         clock::time_point started;
-        int short_lives = 0;
+        int crashes = 0;         // lives that ended at once, since the last that was a life
         bool supervised = false; // somebody is here, or will be
         bool welcomed = false;   // and has what it needs to serve
     };
@@ -86,6 +99,8 @@ public:
                 executor_, [self = shared_from_this(), i] { return self->supervise(i); },
                 asio::detached);
         }
+        if (settings_.respawn && settings_.ack_timeout.count() > 0)
+            look_for_stopped_workers();
     }
 
     std::vector<pid_t> pids() const
@@ -110,31 +125,17 @@ public:
             count_acknowledged(child->pid());
     }
 
-    // Who owns an unanswered connection, and what happens to it.
-    //
-    //            send                ACK
-    //   main ----------> in doubt ----------> the worker's; our copy is closed
-    //     ^                 |
-    //     |   refused (NACK) or never sent
-    //     +-----------------+
-    //     |                 | the worker died, or was killed for not answering
-    //     |   untouched     v
-    //     +----------- reaped: nobody else holds a copy now
-    //                       | read from, or written to
-    //                       v
-    //                     closed: a second worker could only answer half of it, or twice
-    //
+    // To `first`, or to the next that serves, until the connection is over or must be closed.
     awaitable<void> hand_over(std::size_t first, ipc::handle connection,
                               std::function<ipc::value(std::size_t)> body)
     {
         const auto self = shared_from_this();
         const handing_over here(*this);
         std::size_t refusals = 0;
-        int pauses = 0;
         for (std::size_t next = first;; ++next) {
             const auto slot = serving_from(next);
-            if (!slot && !(settings_.respawn && !stopping_ && anybody_will_come())) {
-                ++closed_;
+            if (!slot && (stopping_ || !settings_.respawn || !anybody_will_come())) {
+                ++counted_.closed;
                 co_return; // nobody left: the client reads end of file, at once
             }
             if (!slot) {
@@ -143,32 +144,33 @@ public:
             }
             next = *slot;
             const auto child = slots_[next].child;
-            bool refused = false;
-            try {
-                co_await child->channel.send(body(next), connection);
+            const auto end_worker = [&] {
+                if (!stopping_) // else it is we who have closed the channel, and it may finish
+                    end(*child, "ended its channel without acknowledging a connection");
+            };
+            switch (co_await workers::hand_over(child, connection, body(next), end_worker)) {
+            case handed::over:
                 count_acknowledged(child->pid());
+                ++counted_.handed_over;
                 co_return;
-            } catch (const ipc::channel_closed&) {
-            } catch (const ipc::error&) { // it has no room for a descriptor, or reads nothing
-                refused = true;
-            }
-
-            if (!refused) {
-                // A worker that still runs may still hold a copy: only its death makes ours the
-                // last.
-                co_await child->exited();
-                if (was_touched(connection.native_handle())) {
-                    ++closed_;
+            case handed::spent:
+                ++counted_.closed;
+                co_return;
+            case handed::back:
+                ++counted_.given_again;
+                break;
+            case handed::refused:
+                if (++refusals % slots_.size() != 0)
+                    break; // the next may have room
+                if (refusals / slots_.size() > most_refusal_rounds) {
+                    ++counted_.closed;
+                    if (may_warn_())
+                        log("no worker can take another connection: closed one");
                     co_return;
                 }
-            } else if (++refusals % slots_.size() == 0) {
-                if (++pauses > most_refusal_pauses) {
-                    ++closed_;
-                    log("no worker can take another connection: closed one");
-                    co_return;
-                }
-                asio::steady_timer pause(executor_, refusal_pause);
+                asio::steady_timer pause(executor_, famine_pause);
                 co_await wait(pause);
+                break;
             }
         }
     }
@@ -194,20 +196,23 @@ public:
                 slot.backoff->cancel();
         }
         changed_.cancel();
-        while (std::any_of(slots_.begin(), slots_.end(),
+        while (handing_over_ > 0 ||
+               std::any_of(slots_.begin(), slots_.end(),
                            [](const slot_state& state) { return state.supervised; }))
             co_await wait(changed_);
+        child_signals_.reset();
     }
 
     void kill_all()
     {
         stopping_ = true;
+        child_signals_.reset();
         for (auto& slot : slots_)
             slot.child.reset();
     }
 
     std::size_t size() const noexcept { return slots_.size(); }
-    tally counted() const { return {acknowledged_, closed_}; }
+    const tally& counted() const { return counted_; }
 
     awaitable<void> each(std::vector<std::size_t> order,
                          std::function<awaitable<void>(std::size_t)> greet)
@@ -236,7 +241,11 @@ public:
 private:
     // Counts the connections that are between main and a worker.
     struct handing_over {
-        explicit handing_over(supervisor& owner) : owner_(owner) { ++owner_.handing_over_; }
+        explicit handing_over(supervisor& owner) : owner_(owner)
+        {
+            ++owner_.handing_over_;
+            ++owner_.counted_.accepted;
+        }
         ~handing_over()
         {
             if (--owner_.handing_over_ == 0)
@@ -252,13 +261,14 @@ private:
         auto channel = settings_.channel();
         channel.on_ack_overdue = [weak = weak_from_this(), i] {
             if (const auto self = weak.lock())
-                self->kill_silent(i);
+                self->end_overdue(i);
         };
         slots_[i].child = std::make_shared<ipc::child_process>(ipc::child_process::start(
             executor_, settings_.commands[i % settings_.commands.size()], std::move(channel)));
         slots_[i].started = clock::now();
+        slots_[i].fault.clear();
         slots_[i].welcomed = false;
-        acknowledged_.emplace_back(slots_[i].child->pid(), 0);
+        counted_.acknowledged.emplace_back(slots_[i].child->pid(), 0);
     }
 
     // The lives of one slot's workers, one after the other.
@@ -300,9 +310,7 @@ private:
                 if (settings_.on_message)
                     settings_.on_message(i, *message);
         } catch (const ipc::protocol_error& error) {
-            log(name(child->pid()) + " broke the channel's protocol (" + error.what() +
-                "): killed it");
-            child->kill(SIGKILL);
+            end(*child, std::string("broke the channel's protocol (") + error.what() + ")");
         }
         changed_.cancel();
 
@@ -322,20 +330,27 @@ private:
     awaitable<void> replace(std::size_t i, pid_t dead, ipc::exit_status status)
     {
         slot_state& place = slots_[i];
-        place.short_lives = clock::now() - place.started < a_life ? place.short_lives + 1 : 0;
-        const std::string what = name(dead) + " " + ipc::to_string(status);
+        const auto life = clock::now() - place.started;
+        if (life < at_once)
+            ++place.crashes;
+        else if (life >= a_life)
+            place.crashes = 0;
+        std::string what =
+            name(dead) + " " +
+            (place.fault.empty() ? ipc::to_string(status) : place.fault + " and was killed");
         if (!settings_.respawn) {
             log(what + "; " + std::to_string(serving()) + " left");
             co_return;
         }
-        for (;;) {
-            if (place.short_lives >= most_short_lives) {
-                log(what + "; given up after " + std::to_string(most_short_lives) +
+        for (bool starving = false;;) {
+            if (place.crashes >= most_crashes) {
+                log(what + "; given up after " + std::to_string(most_crashes) +
                     " that ended at once; " + std::to_string(serving()) + " left");
                 co_return;
             }
-            const auto delay = backoff(place.short_lives);
-            log(what + "; another one in " + std::to_string(delay.count()) + " ms");
+            const auto delay = backoff(place.crashes);
+            if (!starving || may_warn_())
+                log(what + "; another one in " + std::to_string(delay.count()) + " ms");
             place.backoff.emplace(executor_, delay);
             co_await wait(*place.backoff);
             place.backoff.reset();
@@ -345,43 +360,55 @@ private:
                 start_worker(i);
                 break;
             } catch (const std::system_error& error) {
-                log(std::string("cannot start a worker: ") + error.what());
-                ++place.short_lives;
+                what = std::string("cannot start a worker: ") + error.what();
+                starving = is_famine(error.code());
+                place.crashes += starving ? 0 : 1;
             }
         }
-        log("worker " + std::to_string(place.child->pid()) + " takes its place");
+        log(name(place.child->pid()) + " takes its place");
         asio::co_spawn(
             executor_, [self = shared_from_this(), i] { return self->welcome(i); }, asio::detached);
     }
 
     // Gives a worker what it needs. If that fails it has died, which its supervisor reports, or it
-    // has refused, or we have no descriptor left to copy: then its successor may do better.
+    // has refused: then its successor may do better. Or we have no descriptor left to copy.
     awaitable<void> welcome(std::size_t i)
     {
         const auto self = shared_from_this();
         const auto child = slots_[i].child;
-        if (!child)
-            co_return;
-        try {
-            if (greet_)
-                co_await greet_(i);
-            slots_[i].welcomed = slots_[i].child == child;
-        } catch (const ipc::channel_closed&) {
-            child->kill(SIGKILL); // ended, or as good as: without its channel it is of no use
-        } catch (const std::exception& error) {
-            log(name(child->pid()) + " did not get what it needs (" + error.what() +
-                "): killed it");
-            child->kill(SIGKILL);
+        for (bool starving = true; starving && child && child->running();) {
+            starving = false;
+            try {
+                if (greet_)
+                    co_await greet_(i);
+                slots_[i].welcomed = slots_[i].child == child;
+            } catch (const ipc::channel_closed&) {
+                child->kill(SIGKILL); // ended, or as good as: without its channel it is of no use
+            } catch (const std::system_error& error) {
+                starving = is_famine(error.code());
+                if (!starving)
+                    end(*child, std::string("did not get what it needs (") + error.what() + ")");
+                else if (may_warn_())
+                    log("cannot give " + name(child->pid()) +
+                        " what it needs yet: " + error.what());
+            } catch (const std::exception& error) {
+                end(*child, std::string("did not get what it needs (") + error.what() + ")");
+            }
+            if (starving) {
+                asio::steady_timer pause(executor_, famine_pause);
+                co_await wait(pause);
+            }
         }
         changed_.cancel(); // connections may be waiting for it
     }
 
-    static milliseconds backoff(int short_lives)
+    static milliseconds backoff(int crashes)
     {
-        auto delay = first_backoff * (1 << std::min(short_lives, 6));
+        const auto delay = first_backoff * (1 << std::clamp(crashes - 1, 0, 6));
         static std::minstd_rand random{std::random_device{}()};
-        delay += milliseconds(std::uniform_int_distribution<long>(0, delay.count() / 10)(random));
-        return std::min<milliseconds>(delay, longest_backoff);
+        const milliseconds jitter(
+            std::uniform_int_distribution<long>(0, delay.count() / 10)(random));
+        return std::min<milliseconds>(delay + jitter, longest_backoff);
     }
 
     void insist(ipc::child_process& child, int signal)
@@ -392,13 +419,50 @@ private:
         child.kill(signal);
     }
 
-    void kill_silent(std::size_t i)
+    void end_overdue(std::size_t i)
     {
-        if (const auto child = slots_[i].child) {
-            log(name(child->pid()) + " has acknowledged nothing for " +
-                std::to_string(settings_.ack_timeout.count()) + " ms: killed it");
-            child->kill(SIGKILL);
-        }
+        if (const auto child = slots_[i].child)
+            end(*child, "has acknowledged nothing for " +
+                            std::to_string(settings_.ack_timeout.count()) + " ms");
+    }
+
+    // Kills a worker. Its supervisor will see the end of it, and say why.
+    void end(ipc::child_process& child, const std::string& fault)
+    {
+        for (auto& place : slots_)
+            if (place.child && place.child->pid() == child.pid() && place.fault.empty())
+                place.fault = fault;
+        child.kill(SIGKILL);
+    }
+
+    // A worker that was given a server is asked for no acknowledgement any more; if somebody stops
+    // it (SIGSTOP), the clients it has accepted wait. Whoever has workers replaced wants a service
+    // that goes on: so a stop counts like silence on the channel.
+    void look_for_stopped_workers()
+    {
+        if (!child_signals_)
+            child_signals_.emplace(executor_, SIGCHLD); // of stops too (sigaction(2))
+        child_signals_->async_wait([weak = weak_from_this()](std::error_code error, int) {
+            const auto self = weak.lock();
+            if (!self || error)
+                return;
+            for (const auto& place : self->slots_)
+                if (place.child && place.child->stopped())
+                    self->end_if_still_stopped(place.child);
+            self->look_for_stopped_workers();
+        });
+    }
+
+    void end_if_still_stopped(std::shared_ptr<ipc::child_process> child)
+    {
+        const auto patience =
+            std::make_shared<asio::steady_timer>(executor_, settings_.ack_timeout);
+        patience->async_wait([weak = weak_from_this(), child, patience](std::error_code) {
+            const auto self = weak.lock();
+            if (self && !self->stopping_ && child->stopped())
+                self->end(*child, "has been stopped for " +
+                                      std::to_string(self->settings_.ack_timeout.count()) + " ms");
+        });
     }
 
     std::size_t serving() const
@@ -423,7 +487,8 @@ private:
 
     void count_acknowledged(pid_t pid)
     {
-        for (auto entry = acknowledged_.rbegin(); entry != acknowledged_.rend(); ++entry)
+        auto& all = counted_.acknowledged;
+        for (auto entry = all.rbegin(); entry != all.rend(); ++entry)
             if (entry->first == pid) {
                 ++entry->second;
                 return;
@@ -441,11 +506,12 @@ private:
     asio::any_io_executor executor_;
     settings settings_;
     std::vector<slot_state> slots_;
-    std::vector<std::pair<pid_t, std::size_t>> acknowledged_;
-    std::size_t closed_ = 0;
+    tally counted_;
     std::function<awaitable<void>(std::size_t)> greet_;
     std::size_t handing_over_ = 0;
     bool stopping_ = false;
+    once_a_second may_warn_;
+    std::optional<asio::signal_set> child_signals_;
     asio::steady_timer changed_; // never expires: cancelling it wakes whoever waits for a change
 };
 
@@ -501,7 +567,7 @@ awaitable<void> pool::hand_over(std::size_t slot, ipc::handle connection,
     return supervisor_->hand_over(slot, std::move(connection), std::move(body));
 }
 
-tally pool::counted() const
+const tally& pool::counted() const
 {
     return supervisor_->counted();
 }

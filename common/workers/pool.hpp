@@ -24,11 +24,14 @@ struct settings {
     /// workers.
     std::vector<std::vector<std::string>> commands;
 
-    /// How long a worker may take to acknowledge a handle before it is killed; zero: for ever.
+    /// How long a worker may take to acknowledge a handle before it is killed; with respawn also
+    /// how long it may be stopped (SIGSTOP). Zero: for ever.
     std::chrono::milliseconds ack_timeout{5000};
 
-    /// Replace a worker that ended: after 100 ms, twice as long (with jitter, up to 5 s) after each
-    /// one that did not live for a second; its slot is given up after eight such in a row.
+    /// Replace a worker that ended, after 100 ms. A crash loop is slowed down and then broken:
+    /// after each worker that did not live for a second it takes twice as long, up to 5 s, with
+    /// jitter; after eight of them its slot is given up. A worker that lived for 10 s clears the
+    /// account.
     bool respawn = false;
 
     /// Print what crosses the channels.
@@ -44,11 +47,15 @@ struct settings {
     std::function<void(std::size_t slot, const ipc::message&)> on_message;
 };
 
-/// How many connections went where, since the start.
+/// How many connections went where, since the start. Of those given to hand_over(): accepted =
+/// handed_over + closed, once none is on its way.
 struct tally {
     std::vector<std::pair<pid_t, std::size_t>>
-        acknowledged;       ///< per worker process, in order of start
-    std::size_t closed = 0; ///< nobody could take them, or a dead worker had begun to answer
+        acknowledged;            ///< per worker process, in order of start; send() counts too
+    std::size_t accepted = 0;    ///< given to hand_over()
+    std::size_t handed_over = 0; ///< and acknowledged by a worker in the end
+    std::size_t closed = 0; ///< or nobody could take them, or a dead worker had begun to answer
+    std::size_t given_again = 0; ///< how often one came back from a dead worker, untouched
 };
 
 class pool {
@@ -93,7 +100,7 @@ public:
     asio::awaitable<void> hand_over(std::size_t slot, ipc::handle connection,
                                     std::function<ipc::value(std::size_t slot)> body);
 
-    tally counted() const;
+    const tally& counted() const;
 
     /// Lets connections that are on their way arrive (0.5 s), then closes every channel, which
     /// tells the workers to finish; 2 s later SIGTERM, after 2.5 s SIGKILL. Completes when all have

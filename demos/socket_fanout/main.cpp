@@ -47,7 +47,8 @@ awaitable<void> fork_for(app::demo& demo, ipc::handle socket)
     children.start();
     co_await children.hand_over(0, std::move(socket), [](std::size_t) { return "socket"; });
     for (std::size_t i = 1; i < children.size(); ++i)
-        co_await children.send(i, "socket");
+        if (children.serves(i))
+            co_await children.send(i, "socket");
     co_await children.stop();
 }
 

@@ -1,0 +1,31 @@
+// Giving a connection to a worker that may die over it.
+#pragma once
+
+#include "ipc/child_process.hpp"
+
+#include <asio/awaitable.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace workers {
+
+/// What has become of a connection.
+enum class handed {
+    over,    ///< acknowledged: it is the worker's, and our copy is closed
+    refused, ///< it could not take it, and holds no copy: ours as before
+    back,    ///< the worker has died without touching it: ours as before
+    spent,   ///< the worker has died, and had read from it or written to it: ours, to be closed
+};
+
+/// Sends `connection` with `body` to `worker` and waits until it is certain who owns it. Afterwards
+/// `connection` is empty (over) or whole (all others).
+///
+/// `end_worker` is called when the worker has ended the channel with this connection in doubt and
+/// still runs: as it may hold a copy, only its death can settle who owns the connection, and that
+/// is what is waited for.
+asio::awaitable<handed> hand_over(std::shared_ptr<ipc::child_process> worker,
+                                  ipc::handle& connection, ipc::value body,
+                                  std::function<void()> end_worker);
+
+} // namespace workers
