@@ -1,7 +1,6 @@
 // Debian's Chromium, driven by playwright-core. Both are for the tests only; a reader of the notes needs neither.
 'use strict'
 const fs = require('fs')
-const os = require('os')
 const path = require('path')
 const { createRequire } = require('module')
 
@@ -15,11 +14,10 @@ function cannot_browse() {
   if (!fs.existsSync(path.join(modules, 'playwright-core'))) return 'playwright-core is not installed: ./run test browser does that'
 }
 
-// Starts a browser with an empty profile, calls `visit` with it, and leaves nothing behind. It talks to nobody but the pages' server.
+// Starts a browser with an empty profile of its own, calls `visit` with it, and leaves nothing behind.
 async function with_browser(visit) {
-  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'chromium-'))
   const { chromium } = createRequire(modules + '/')('playwright-core')
-  const browser = await chromium.launchPersistentContext(profile, {
+  const browser = await chromium.launch({
     executablePath: executable,
     headless: true,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -29,7 +27,6 @@ async function with_browser(visit) {
     return await visit(browser)
   } finally {
     await browser.close()
-    fs.rmSync(profile, { recursive: true, force: true })
   }
 }
 

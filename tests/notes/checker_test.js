@@ -7,9 +7,11 @@ const child_process = require('child_process')
 const fs = require('fs')
 const path = require('path')
 const test = require('node:test')
+const { prove } = require('./exercises.js')
 const { cannot_browse } = require('../browser/chromium.js')
 const { cannot_trace } = require('./trace.js')
 
+if (process.env.BROWSER === 'required') assert.strictEqual(cannot_browse(), undefined)
 const impossible = { pictures: cannot_browse(), traces: cannot_trace() } // part: why it cannot be checked here
 
 function check(part, file, command = 'check') {
@@ -20,7 +22,7 @@ function check(part, file, command = 'check') {
 }
 
 for (const part of ['text', 'code', 'transcripts', 'traces', 'pictures'])
-  test(`whole.md: nothing is wrong in its ${part}`, { skip: impossible[part] }, () => {
+  test(`${part}: nothing is wrong in whole.md`, { skip: impossible[part] }, () => {
     const { status, output } = check(part, path.join(__dirname, 'whole.md'))
     assert.strictEqual(status, 0, output)
   })
@@ -28,25 +30,52 @@ for (const part of ['text', 'code', 'transcripts', 'traces', 'pictures'])
 const folder = path.join(__dirname, 'broken')
 for (const name of fs.readdirSync(folder).filter(file => file.endsWith('.md'))) {
   const [, part, message] = fs.readFileSync(path.join(folder, name), 'utf8').match(/^<!-- (\w+): (.*) -->\n/)
-  test(`broken/${name} is noticed`, { skip: impossible[part] }, () => {
+  test(`${part}: broken/${name} is noticed`, { skip: impossible[part] }, () => {
     const { status, output } = check(part, path.join(folder, name))
     assert.match(output, new RegExp(message))
     assert.strictEqual(status, 1, output)
   })
 }
 
-test('update puts an excerpt, an output and a transcript right, and then nothing is wrong', () => {
-  const scratch = fs.mkdtempSync(path.join(__dirname, '../../build/notes-'))
-  try {
-    const cases = [['excerpt_changed', 'text', 'return 42;'], ['program_output_differs', 'code', '\n42\n'], ['transcript_differs', 'transcripts', '\nhello\n']]
-    for (const [name, part, right] of cases) {
-      const file = path.join(scratch, `${name}.md`)
-      fs.copyFileSync(path.join(folder, `${name}.md`), file)
-      assert.strictEqual(check(part, file, 'update').status, 0)
-      assert.ok(fs.readFileSync(file, 'utf8').includes(right))
-      assert.strictEqual(check(part, file).status, 0)
-    }
-  } finally {
-    fs.rmSync(scratch, { recursive: true })
+// Calls `use` with a folder inside build/ that is there no longer afterwards.
+function in_scratch_folder(use) {
+  const folder = fs.mkdtempSync(path.join(__dirname, '../../build/notes-'))
+  try { use(folder) } finally { fs.rmSync(folder, { recursive: true }) }
+}
+
+test('update puts an excerpt, an output and a transcript right, and then nothing is wrong', () => in_scratch_folder(scratch => {
+  const cases = [['excerpt_changed', 'text', 'return 42;'], ['program_output_differs', 'code', '\n42\n'], ['transcript_differs', 'transcripts', '\nhello\n']]
+  for (const [name, part, right] of cases) {
+    const file = path.join(scratch, `${name}.md`)
+    fs.copyFileSync(path.join(folder, `${name}.md`), file)
+    assert.strictEqual(check(part, file, 'update').status, 0)
+    assert.ok(fs.readFileSync(file, 'utf8').includes(right))
+    assert.strictEqual(check(part, file).status, 0)
   }
-})
+}))
+
+// An exercise whose test has this story; what proving it says.
+function proved(scratch, { story, answer, patch }) {
+  const exercise = path.join(scratch, 'notes/answers/1.1')
+  fs.mkdirSync(exercise, { recursive: true })
+  fs.writeFileSync(path.join(scratch, 'number'), '41\n')
+  fs.writeFileSync(path.join(exercise, 'test.js'), `// build:
+    const { exercise, same } = require('${__dirname}/exercise.js')
+    const number = require('fs').readFileSync('number', 'utf8').trim()
+    exercise(async ({ run, answer }) => { ${story} })`)
+  if (answer) fs.writeFileSync(path.join(exercise, 'answer'), answer)
+  if (patch) fs.writeFileSync(path.join(exercise, 'solution.patch'), `--- a/number\n+++ b/number\n@@ -1 +1 @@\n-${patch[0]}\n+${patch[1]}\n`)
+  return prove(scratch, '1.1')
+}
+
+for (const [what, exercise, expected] of [
+  ['a good one with an answer', { story: 'answer(number)', answer: '41' }, /^undefined$/],
+  ['a good one with a solution', { story: "same(number, '42', 'it')", patch: [41, 42] }, /^undefined$/],
+  ['a test that any answer passes', { story: '', answer: '41' }, /^passes with a wrong answer$/],
+  ['an answer that is not right', { story: 'answer(42)', answer: '41' }, /^fails with the right answer: "41" is not what this machine says$/],
+  ['a test that passes before the change', { story: '', patch: [41, 42] }, /^passes without the solution$/],
+  ['a solution that does not pass', { story: "same(number, '43', 'it')", patch: [41, 42] }, /^fails with the solution: it: expected '43'\n +but found '42'$/],
+  ['a solution that no longer applies', { story: "same(number, '42', 'it')", patch: [40, 42] }, /^the solution does not apply: /],
+  ['a test that leaves a process running', { story: "await run('setsid sleep 60 >/dev/null & sleep 0.1'); answer(41)", answer: '41' }, /^fails with the right answer: processes are left running/]
+])
+  test(`exercises: ${what}`, () => in_scratch_folder(scratch => assert.match(String(proved(scratch, exercise)), expected)))
