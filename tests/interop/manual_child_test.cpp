@@ -259,6 +259,8 @@ const vector<string> scenarios{
     "socket",
     "a socket that is not paused",
     "a socket with keepOpen",
+    "a server that is not IPv4",
+    "a child without room for a descriptor",
     "server.close() completes",
     "echo",
     "five hundred messages in order",
@@ -286,6 +288,27 @@ TEST_P(ManualChildUnderNode, DoesWhatANodeChildWould)
         run({node(), fixture("interop/node_parent.js"), test_program("manual_child"), GetParam()});
     EXPECT_EQ(result.status, exited(0)) << result.err;
     EXPECT_EQ(result.out, "ok\n");
+}
+
+/// Node sets no parent-death signal: it is the end of the channel that ends the child.
+TEST(ManualChildOfAKilledNode, EndsAndFreesThePort)
+{
+    process parent({node(), "-e",
+                    "const server = require('net').createServer();"
+                    "const child = require('child_process').fork('x.js',"
+                    " {execPath: process.argv[1], execArgv: []});"
+                    "server.listen(0, '127.0.0.1', () => {"
+                    " child.send('server', server);"
+                    " console.log(`port ${server.address().port}`);"
+                    " server.close(); })",
+                    test_program("manual_child")});
+    const auto port = static_cast<std::uint16_t>(std::stoi(parent.out_line("port ").substr(5)));
+    const auto answer = ask(port);
+    ASSERT_TRUE(answer.starts_with("served by ")) << answer;
+    const pid_t child = std::stoi(answer.substr(10));
+    ASSERT_EQ(children(parent.pid()), vector<pid_t>{child});
+    parent.signal(SIGKILL);
+    EXPECT_TRUE(eventually([&] { return !runs(child) && is_free(port); }, milliseconds(2000)));
 }
 
 TEST(ManualChildScenarios, AreAllRun)

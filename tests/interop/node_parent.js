@@ -2,9 +2,12 @@
 'use strict'
 
 const assert = require('node:assert')
+const fs = require('node:fs')
 const http = require('node:http')
 const net = require('node:net')
-const { fork, spawn } = require('node:child_process')
+const os = require('node:os')
+const path = require('node:path')
+const { execFileSync, fork, spawn } = require('node:child_process')
 const { once } = require('node:events')
 
 const [, , program, scenario] = process.argv
@@ -114,6 +117,43 @@ const scenarios = {
     // The child ends the connection, which is a shutdown, for all who hold a copy.
     const { server, port } = await giveAway(child, { keepOpen: true, then: socket => socket.resume() })
     for (let i = 0; i < 5; i++) assert.strictEqual(await ask(port), `handled by ${child.pid}\n`)
+    server.close()
+    await hangUp(child)
+  },
+
+  /** Of whatever family: on ::1, and on a path. */
+  async 'a server that is not IPv4'() {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'node_parent-'))
+    for (const address of [{ port: 0, host: '::1' }, { path: path.join(folder, 'socket') }]) {
+      const child = start()
+      const server = net.createServer(() => assert.fail('the parent accepts nothing'))
+      server.listen(address)
+      await once(server, 'listening')
+      const at = address.path ? { path: address.path + '.link' } : { port: server.address().port, host: '::1' }
+      if (address.path) fs.linkSync(address.path, at.path) // close() removes the path, for the child too
+      child.send('server', server)
+      server.close()
+      let said = ''
+      for await (const data of net.createConnection(at)) said += data
+      assert.strictEqual(said, `served by ${child.pid}\n`)
+      await hangUp(child)
+    }
+    fs.rmSync(folder, { recursive: true })
+  },
+
+  /** Refused, repeated three times and given up: then the client reads the end, and the next one is served. */
+  async 'a child without room for a descriptor'() {
+    const child = start()
+    child.send({ echo: 1 })
+    await once(child, 'message')
+    const { server, port } = await giveAway(child)
+    const room = limit => execFileSync('prlimit', ['--pid', child.pid, `--nofile=${limit}:`])
+    const warned = once(process, 'warning')
+    room(3)
+    assert.strictEqual(await ask(port), '')
+    assert.strictEqual((await warned)[0].name, 'SentHandleNotReceivedWarning')
+    room(64)
+    for (let i = 0; i < 3; i++) assert.strictEqual(await ask(port), `handled by ${child.pid}\n`)
     server.close()
     await hangUp(child)
   },
