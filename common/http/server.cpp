@@ -170,6 +170,7 @@ public:
     }
 
     std::uint64_t key() const noexcept { return key_; }
+    void begin();
     void on_events(std::uint32_t events);
     void enforce_limits(clock::time_point now);
     void close() noexcept;
@@ -203,6 +204,7 @@ private:
     void half_close();
     void discard();
     void end_unless_readable();
+    void watch(std::uint32_t more_events);
     bool accepts_input() const noexcept
     {
         return phase_ == phase::silent || phase_ == phase::idle || phase_ == phase::receiving;
@@ -221,9 +223,10 @@ private:
     bool keep_alive_ = false;
     bool is_head_ = false;
     bool client_is_done_ = false; // it has asked for the end, and so sends nothing more
-    unsigned status_ = 0; // 0: its head is not written yet
+    unsigned status_ = 0;         // 0: its head is not written yet
 
     bool processing_ = false; // inside process(), which sends what its callees leave
+    bool watched_ = false;    // by the server's epoll
     bool readable_ = false;   // there may be input: events come once, not as long as it lies there
     bool peer_ended_ = false; // the client has closed its side, or both
     bool waits_for_space_ = false;
@@ -240,6 +243,22 @@ private:
 
 // --- receiving
 // -------------------------------------------------------------------------------------
+
+// The request is often there already. Then a client that wants one answer only is served without
+// epoll.
+void connection::begin()
+{
+    if (!server_.input_in_use_)
+        read();
+    if (phase_ != phase::closed && !watched_)
+        watch(0);
+}
+
+void connection::watch(std::uint32_t more_events)
+{
+    server_.watch(watched_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket_.get(), key_, more_events);
+    watched_ = true;
+}
 
 void connection::on_events(std::uint32_t events)
 {
@@ -276,7 +295,9 @@ void connection::read()
         // Less than we had room for is all there was; more to come is a new event (epoll(7), Q9).
         // The end of the stream, however, may have been told already.
         readable_ = static_cast<std::size_t>(received) == input.size() || peer_ended_;
+        server_.input_in_use_ = true;
         process({input.data(), static_cast<std::size_t>(received)});
+        server_.input_in_use_ = false;
     } else if (received < 0 && (errno == EAGAIN || errno == EINTR)) {
         readable_ = errno == EINTR;
     } else if (received == 0 && phase_ == phase::receiving) {
@@ -495,7 +516,7 @@ bool connection::send_output()
             sent_before_ = true;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             if (!std::exchange(waits_for_space_, true))
-                server_.watch(EPOLL_CTL_MOD, socket_.get(), key_, EPOLLOUT);
+                watch(EPOLLOUT);
             return false;
         } else if (errno != EINTR) {
             close(); // EPIPE, ECONNRESET: the client has gone
@@ -546,7 +567,7 @@ void connection::close() noexcept
         return;
     phase_ = phase::closed;
     // epoll forgets a socket with its last copy (epoll(7), Q6): if that is not ours, we must ask.
-    if (may_have_copies_)
+    if (may_have_copies_ && watched_)
         server_.watch(EPOLL_CTL_DEL, socket_.get(), 0, 0);
     socket_.reset();
     server_.remove(
@@ -677,15 +698,21 @@ void server::add(unique_fd socket, bool may_have_copies)
     }
     const auto slot = free_slots_.back();
     const auto key = slot | (std::uint64_t{++serial_} << 32);
-    watch(EPOLL_CTL_ADD, socket.get(), key, 0);
-    connections_[slot] =
-        std::make_shared<connection>(*this, std::move(socket), key, may_have_copies);
+    const auto added = std::make_shared<connection>(*this, std::move(socket), key, may_have_copies);
+    connections_[slot] = added;
     free_slots_.pop_back();
     ++counters_.connections;
+    try {
+        added->begin();
+    } catch (...) {
+        added->close();
+        throw;
+    }
+    if (connections() == 0)
+        return;
     if (!sweeping_)
         schedule_sweep(sweep_interval_);
-    if (connections() == 1)
-        wait_for_events();
+    wait_for_events();
 }
 
 void server::watch(int operation, int fd, std::uint64_t key, std::uint32_t more)

@@ -162,6 +162,7 @@ private:
 
     // All connections read into this one: what is left of it after parsing, they copy.
     std::array<char, 16 * 1024> input_;
+    bool input_in_use_ = false;
     std::vector<std::unique_ptr<parser>> spare_parsers_;
     std::vector<std::string> spare_buffers_;
 
