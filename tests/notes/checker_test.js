@@ -79,3 +79,19 @@ for (const [what, exercise, expected] of [
   ['a test that leaves a process running', { story: "await run('setsid sleep 60 >/dev/null & sleep 0.1'); answer(41)", answer: '41' }, /^fails with the right answer: processes are left running/]
 ])
   test(`exercises: ${what}`, () => in_scratch_folder(scratch => assert.match(String(proved(scratch, exercise)), expected)))
+
+test('sendmsg: a byte that does not cross, and a picture of other bytes, are noticed', () => in_scratch_folder(scratch => {
+  const notes = path.join(__dirname, '../../notes')
+  for (const file of ['data/sendmsg.json', 'pictures/sendmsg.svg']) fs.cpSync(path.join(notes, file), path.join(scratch, file), { recursive: true })
+  const says = () => child_process.spawnSync(process.execPath, [path.join(__dirname, 'sendmsg.js'), 'check', scratch], { encoding: 'utf8' }).stdout
+  const change = (file, from, to) => {
+    const name = path.join(scratch, file), text = fs.readFileSync(name, 'utf8')
+    assert.ok(text.includes(from))
+    fs.writeFileSync(name, text.replace(from, to))
+  }
+  assert.match(says(), /is what crosses/)
+  change('pictures/sendmsg.svg', '>7b<', '>7c<')
+  assert.match(says(), /sendmsg\.svg is not the picture/)
+  change('data/sendmsg.json', '"data": "7b', '"data": "7c')
+  assert.match(says(), /sendmsg\.json is not what crosses now/)
+}))
