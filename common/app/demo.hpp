@@ -52,8 +52,8 @@ int run_child(
     int argc, char** argv,
     std::function<asio::awaitable<void>(const child_options&, ipc::channel& parent)> story);
 
-/// Runs `conversation` beside the others: a failure is one line on stderr, at most one a second, and
-/// a client that went away (ECONNRESET, EPIPE) is not even that.
+/// Runs `conversation` beside the others: a failure is one line on stderr, at most one a second,
+/// and a client that went away (ECONNRESET, EPIPE) is not even that.
 void spawn(asio::any_io_executor executor, asio::awaitable<void> conversation);
 
 /// setTimeout: completes after `time`.
