@@ -1,4 +1,4 @@
-// Programs and quotations in code blocks: JavaScript runs, C++ compiles, the document is quoted to the letter.
+// Programs in code blocks: JavaScript runs, C++ compiles.
 'use strict'
 const child_process = require('child_process')
 const fs = require('fs')
@@ -32,16 +32,4 @@ function check_cpp(document, report) {
   }
 }
 
-// What is quoted stands in document.txt: listings, and the block quotations in Chinese under "The document says".
-function check_quotations(document, report) {
-  const original = fs.readFileSync(path.join(__dirname, 'document.txt'), 'utf8').split('\n')
-  const check = (line, text) => {
-    if (!original.some(words => words.includes(text.trim()))) report(line, `not in the document: ${text.trim()}`)
-  }
-  for (const block of document.blocks)
-    if (block.language === 'js' && block.options.document) block.lines.forEach((text, i) => check(block.line + 1 + i, text))
-  for (const { line, text } of document.prose)
-    if (document.part(line) === 'The document says' && /^> /.test(text) && /\p{Script=Han}/u.test(text)) check(line, text.slice(2))
-}
-
-module.exports = { check_cpp, check_javascript, check_quotations }
+module.exports = { check_cpp, check_javascript }

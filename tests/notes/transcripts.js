@@ -30,7 +30,7 @@ class Walk {
     Object.assign(this, { root, blocks, report })
     this.session = new Session(root)
     this.terminals = new Map() // by number: {command, seen: how much of what it said a block has shown}
-    this.shown_workers = blocks.map(block => workers_in(block.lines)).filter(pids => pids.length).at(-1) ?? []
+    this.shown_workers = [] // as the latest ready line shows them
   }
 
   // What differs between what a step shows and what came out: `lines`, and the lines that strace wrote.
@@ -46,8 +46,10 @@ class Walk {
     const wrong = difference(with_gaps(normalise(said, shown_roles, { varies: relaxed })),
       normalise(lines, roles, { varies: relaxed, port: this.session.port }), { any_order: order === 'any', longer })
     if (wrong || !strace) return wrong
-    return difference(with_gaps(normalise_trace(step.shown.filter(is_trace), both ? this.shown_workers : [])),
-      normalise_trace(trace.map(line => this.on_8888(line)), both ? this.session.workers.map(String) : []), { longer })
+    const shown = normalise_trace(step.shown.filter(is_trace), both ? this.shown_workers : [])
+    const tells_who = shown.some(line => line.startsWith('[worker] ')) // else the calls may be anybody's
+    const calls = normalise_trace(trace.map(line => this.on_8888(line)), tells_who ? this.session.workers.map(String) : [])
+    return difference(with_gaps(shown), calls, { longer })
   }
 
   on_8888(line) {
@@ -68,6 +70,8 @@ class Walk {
 
   async step(step, terminal, block) {
     const { options } = block
+    const ready = workers_in(step.shown)
+    if (step.command?.startsWith('./run')) throw new Error('./run is not run from here; say "console shown"')
     if (step.command !== undefined) {
       if (terminal.command && terminal.command.exit === null) throw new Error(`terminal ${options.terminal} is busy with ${terminal.command.typed}`)
       terminal.command = await this.session.start(this.with_pids(step.command))
@@ -76,6 +80,7 @@ class Walk {
     const { command } = terminal
     if (!command) throw new Error('nothing runs in this terminal')
     if (step.interrupt) command.signal('SIGINT')
+    if (ready.length) this.shown_workers = ready
 
     const fresh = () => [command.lines.slice(terminal.seen.lines), command.traced().slice(terminal.seen.trace)]
     const must_end = options.terminal === undefined || step.interrupt
