@@ -44,7 +44,7 @@ function check_languages(document, report) {
     }
     if (language === 'console' && options.shown && lines.some(text => !text.startsWith('$ ')))
       report(line, 'a block that is not run shows output')
-    const known = ['file', 'marker', 'compile', 'run', 'document', 'output', 'terminal', 'order', 'exit', 'varies', 'strace', 'shown']
+    const known = ['file', 'marker', 'compile', 'run', 'document', 'output', 'terminal', 'terminals', 'order', 'exit', 'varies', 'strace', 'shown']
     for (const word of words) if (!known.includes(word.split('=')[0])) report(line, `unknown: ${word}`)
   }
 }

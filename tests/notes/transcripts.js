@@ -95,12 +95,13 @@ class Walk {
   }
 
   async block(block) {
-    const number = block.options.terminal ?? 'main'
-    if (!this.terminals.has(number) || block.options.terminal === undefined) this.terminals.set(number, {})
+    const { options } = block
+    const number = options.terminal ?? 'main'
+    if (!this.terminals.has(number) || options.terminal === undefined) this.terminals.set(number, {})
     const terminal = this.terminals.get(number)
     const replacement = []
     const wrong = []
-    let by_hand = Boolean(block.options.strace)
+    let by_hand = Boolean(options.strace)
     for (const step of steps_of(block)) {
       const result = await this.step(step, terminal, block)
       if (result.wrong) {
@@ -110,11 +111,11 @@ class Walk {
       replacement.push(...typed(step).join('\n').split('\n').filter(Boolean), ...(result.wrong ? this.rendered(result.lines) : step.shown))
     }
     const { exit, typed: last } = terminal.command
-    const expected = Number(block.options.exit ?? 0)
+    const expected = Number(options.exit ?? 0)
     if (exit !== null && exit !== expected) this.report(block.line, `exit code ${exit}, not ${expected}: ${last}`)
     if (wrong.length)
       this.report(block.line, `${wrong.join('; ')}\n    what came out:\n${this.rendered([...terminal.command.lines, ...terminal.command.traced()]).map(line => `    | ${line}`).join('\n')}`,
-        by_hand ? undefined : { block, lines: replacement })
+        by_hand || options.terminals ? undefined : { block, lines: replacement })
   }
 
   async run() {
@@ -134,11 +135,30 @@ class Walk {
   }
 }
 
+// A block of several terminals, as ./run demo prints them (`terminal 1 $ command`, `  1 | line`, `terminal 1 ^C`), as one block
+// for each time that one terminal has the word.
+function split_terminals(block) {
+  const parts = []
+  const latest = new Map() // by terminal: its latest part, until another terminal's command
+  for (const text of block.lines) {
+    const [, event, typed, said, line] = text.match(/^terminal (\d) (\$ .*|\^C)$|^  (\d) \| (.*)$/) ?? []
+    const terminal = event ?? said
+    if (event) latest.clear()
+    if (!latest.has(terminal)) {
+      latest.set(terminal, { line: block.line, options: { ...block.options, terminal }, lines: [] })
+      parts.push(latest.get(terminal))
+    }
+    latest.get(terminal).lines.push(event ? typed : line ?? text)
+  }
+  return parts
+}
+
 // The walks of a document: the console blocks by section.
 function walks(document) {
   const sections = new Map()
   for (const block of document.blocks)
-    if (block.language === 'console' && !block.options.shown) sections.set(block.section, [...sections.get(block.section) ?? [], block])
+    if (block.language === 'console' && !block.options.shown)
+      sections.set(block.section, [...sections.get(block.section) ?? [], ...block.options.terminals ? split_terminals(block) : [block]])
   return [...sections.values()]
 }
 
