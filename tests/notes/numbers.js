@@ -5,11 +5,16 @@ const path = require('path')
 
 const number = /\d[\d,]*(?:\.\d+)?/g
 
-// The value at a path like `shared.share[0]`, or the whole list for `shared.share[]`.
+// The value at a path like `ways[name=shared].connections[0]`, or the whole list for `ways[name=shared].connections[]`. An element
+// may be named by its place or by what it has: `[name=keep_alive,workers=2]`.
 function lookup(data, where) {
-  return where.replace(/\[\]$/, '').split(/[.[\]]+/).filter(Boolean).reduce((value, key) => {
-    if (value === null || typeof value !== 'object' || !(key in value)) throw new Error(`there is no ${where}`)
-    return value[key]
+  return (where.match(/[^.[\]]+/g) ?? []).reduce((value, key) => {
+    const wanted = key.split(',').map(condition => condition.split('='))
+    const found = wanted[0].length === 2 && Array.isArray(value)
+      ? value.find(element => wanted.every(([name, one]) => String(element[name]) === one))
+      : value?.[key]
+    if (found === undefined) throw new Error(`there is no ${key} in ${where}`)
+    return found
   }, data)
 }
 
