@@ -45,6 +45,7 @@ void answer(int connection)
     ::close(connection);
 }
 
+// [accept_when_told]
 [[noreturn]] void accept_when_told(int listener, std::uint32_t how, counter& woken_for_nothing)
 {
     const int epoll = bench::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
@@ -60,12 +61,15 @@ void answer(int connection)
             ++woken_for_nothing;
     }
 }
+// [/accept_when_told]
 
+// [accept_blocking]
 [[noreturn]] void accept_blocking(int listener)
 {
     for (;;)
         answer(bench::check(accept(listener), "accept4"));
 }
+// [/accept_blocking]
 
 [[noreturn]] void take_what_is_sent(int channel)
 {
