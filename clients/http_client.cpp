@@ -14,12 +14,10 @@
 
 #include "app/client.hpp"
 #include "http/client.hpp"
-#include "net/deadline.hpp"
-#include "net/error.hpp"
 
 #include <memory>
+#include <stdexcept>
 #include <string>
-#include <system_error>
 
 using asio::awaitable;
 
@@ -32,41 +30,18 @@ std::string host_header(const app::client_options& options)
     return options.port == 80 ? host : host + ":" + std::to_string(options.port);
 }
 
-// One request and its answer. A kept connection may turn out to have ended: then a new one is used.
-awaitable<void> get(app::client& client, std::unique_ptr<http::client>& connection)
+// A kept connection may turn out to have ended meanwhile: then a new one is used.
+awaitable<http::answer> get(app::client& client, std::unique_ptr<http::client>& connection)
 {
     const auto& options = client.options();
-    for (bool again = true; again;) {
-        const bool kept = connection && connection->reusable();
-        if (!kept)
-            connection =
-                std::make_unique<http::client>(co_await client.connect(), host_header(options));
-
-        const net::deadline deadline(connection->socket(), options.timeout);
+    if (connection && connection->reusable()) {
         try {
-            again = false;
-            // [get]
-            const auto res = co_await connection->get("/", options.keep_alive);
-            if (res.status == 200)
-                client.answered(res.body, res.body + "\nend");
-            else
-                client.failed("the server answered with status " + std::to_string(res.status));
-            // [/get]
-        } catch (const http::no_answer& error) {
-            again = kept;
-            if (!again)
-                client.failed(error.what());
-        } catch (const http::bad_answer& error) {
-            client.failed(error.what());
-        } catch (const std::system_error& error) {
-            again = kept && net::means_peer_has_gone(error.code());
-            if (deadline.passed())
-                client.failed("no answer within " + std::to_string(options.timeout.count()) +
-                              " ms");
-            else if (!again)
-                client.failed("the connection broke: " + app::describe(error.code()));
+            co_return co_await connection->get("/", options.keep_alive, options.timeout);
+        } catch (const http::no_answer&) {
         }
     }
+    connection = std::make_unique<http::client>(co_await client.connect(), host_header(options));
+    co_return co_await connection->get("/", options.keep_alive, options.timeout);
 }
 
 awaitable<void> lane(app::client& client)
@@ -74,9 +49,15 @@ awaitable<void> lane(app::client& client)
     std::unique_ptr<http::client> connection;
     while (client.take_turn()) {
         try {
-            co_await get(client, connection);
-        } catch (const std::system_error& error) {
-            client.failed("cannot connect: " + app::describe(error.code()));
+            // [get]
+            const auto res = co_await get(client, connection);
+            if (res.status == 200)
+                client.answered(res.body, res.body + "\nend");
+            else
+                client.failed("the server answered with status " + std::to_string(res.status));
+            // [/get]
+        } catch (const std::runtime_error& error) {
+            client.failed(error.what());
         }
     }
 }

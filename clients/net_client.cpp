@@ -13,6 +13,8 @@
 #include <asio/use_awaitable.hpp>
 
 #include <array>
+#include <chrono>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
@@ -25,40 +27,38 @@ namespace {
 constexpr std::size_t longest_answer = 1024 * 1024;
 
 // Everything the server sends until it ends the connection.
-awaitable<std::string> read_to_end(tcp::socket& socket, std::error_code& error)
+awaitable<std::string> read_to_end(tcp::socket& socket, std::chrono::milliseconds timeout)
 {
+    const net::deadline deadline(socket, timeout);
     std::string text;
     std::array<char, 4096> buffer;
-    while (!error && text.size() <= longest_answer) {
+    for (std::error_code error; error != asio::error::eof;) {
         const auto size = co_await socket.async_read_some(
             asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
         text.append(buffer.data(), size);
+        if (deadline.passed())
+            throw std::runtime_error(app::no_answer_within(timeout));
+        if (error && error != asio::error::eof)
+            throw std::runtime_error("the connection broke: " + app::describe(error));
+        if (text.size() > longest_answer)
+            throw std::runtime_error("the answer is too long");
     }
+    if (text.empty())
+        throw std::runtime_error("the server closed the connection without a word");
     co_return text;
 }
 
 awaitable<void> lane(app::client& client)
 {
-    const auto limit = client.options().timeout;
     while (client.take_turn()) {
         try {
             // [lane]
             tcp::socket socket = co_await client.connect();
-            std::error_code error;
-            const net::deadline deadline(socket, limit);
-            const std::string text = co_await read_to_end(socket, error);
+            const auto text = co_await read_to_end(socket, client.options().timeout);
+            client.answered(text, text);
             // [/lane]
-
-            if (deadline.passed())
-                client.failed("no answer within " + std::to_string(limit.count()) + " ms");
-            else if (error != asio::error::eof)
-                client.failed("the connection broke: " + app::describe(error));
-            else if (text.empty())
-                client.failed("the server closed the connection without a word");
-            else
-                client.answered(text, text);
-        } catch (const std::system_error& error) {
-            client.failed("cannot connect: " + app::describe(error.code()));
+        } catch (const std::runtime_error& error) {
+            client.failed(error.what());
         }
     }
 }

@@ -77,17 +77,20 @@ public:
     asio::awaitable<asio::ip::tcp::socket> connect() override
     {
         try {
-            auto socket = co_await net::connect(context_.get_executor(), addresses_);
+            auto socket =
+                co_await net::connect(context_.get_executor(), addresses_, options_.timeout);
             connected_ = true;
             co_return socket;
         } catch (const std::system_error& error) {
+            const bool refused = net::means(error.code(), std::errc::connection_refused);
+            const auto why = net::means(error.code(), std::errc::timed_out)
+                                 ? no_answer_within(options_.timeout)
+                                 : describe(error.code());
+            const auto text = "cannot connect to " + options_.host + ":" +
+                              std::to_string(options_.port) + ": " + why;
             if (connected_ || net::means(error.code(), std::errc::connection_reset))
-                throw; // somebody listens there
-            note(name_ + ": nothing is listening on " + options_.host + ":" +
-                 std::to_string(options_.port) + " (" + describe(error.code()) + ")" +
-                 "\n  start a demo in another terminal: " +
-                 sibling(options_.program, "demos", demo_) +
-                 (options_.port == 8888 ? "" : " --port " + std::to_string(options_.port)));
+                throw std::runtime_error(text); // somebody listens there
+            note(name_ + ": " + (refused ? nobody_listens(why) : text));
             throw exit_now{cannot_start};
         }
     }
@@ -109,6 +112,14 @@ public:
     }
 
 private:
+    std::string nobody_listens(const std::string& why) const
+    {
+        return "nothing is listening on " + options_.host + ":" + std::to_string(options_.port) +
+               " (" + why + ")\n  start a demo in another terminal: " +
+               sibling(options_.program, "demos", demo_) +
+               (options_.port == 8888 ? "" : " --port " + std::to_string(options_.port));
+    }
+
     asio::io_context context_{1};
     std::string name_;
     std::string demo_;
@@ -145,6 +156,11 @@ std::string describe(const std::error_code& error)
     if (!text.empty())
         text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
     return text;
+}
+
+std::string no_answer_within(std::chrono::milliseconds timeout)
+{
+    return "no answer within " + std::to_string(timeout.count()) + " ms";
 }
 
 } // namespace app

@@ -25,8 +25,9 @@ public:
     /// Takes one of the --count turns; false when none is left.
     virtual bool take_turn() = 0;
 
-    /// A new connection, to whichever of the host's addresses answers. Throws std::system_error;
-    /// when nothing has ever answered, that ends the client (exit code 3).
+    /// A new connection, to whichever of the host's addresses answers, within --timeout. Throws
+    /// std::runtime_error, with a text for failed(); when nothing has ever answered, that ends the
+    /// client instead (exit code 3).
     virtual asio::awaitable<asio::ip::tcp::socket> connect() = 0;
 
     /// An answer: `text` is printed on stdout, or, with --tally, the PID in `who` is counted (the
@@ -42,7 +43,10 @@ public:
 int run_client(int argc, char** argv, const std::string& name, const std::string& demo,
                std::function<asio::awaitable<void>(client&)> lane);
 
-/// What went wrong with a connection, in words: "the server closed the connection before ...".
+/// What went wrong with a connection, in words: "connection reset by peer".
 std::string describe(const std::error_code& error);
+
+/// What to say when --timeout has passed: "no answer within 5000 ms".
+std::string no_answer_within(std::chrono::milliseconds timeout);
 
 } // namespace app

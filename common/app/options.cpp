@@ -198,7 +198,8 @@ client_options parse_client(int argc, char** argv, const std::string& name, bool
                                         "how many at once [all, at most 64]")
                             ->check(CLI::Range(1, 1024))
                             ->type_name("N");
-    add_milliseconds(command, "--timeout", options.timeout, "for each answer");
+    add_milliseconds(command, "--timeout", options.timeout,
+                     "for a connection, and then for its answer; 0: no limit");
     if (http)
         command.add_flag("--keep-alive", options.keep_alive, "reuse connections");
     command.add_flag("--tally", options.tally, "a bar for each PID instead of the lines");

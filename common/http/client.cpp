@@ -1,6 +1,7 @@
 #include "http/client.hpp"
 
 #include "http/parser.hpp"
+#include "net/deadline.hpp"
 
 #include <asio/buffer.hpp>
 #include <asio/redirect_error.hpp>
@@ -13,6 +14,19 @@
 
 namespace http {
 
+namespace {
+
+// The parser speaks of requests, where each status has its number.
+std::string why_not(const parser& refused)
+{
+    const auto status = refused.fault_status();
+    return status == 413 || status == 431
+               ? std::string("the answer is too long")
+               : std::string("the answer is not HTTP/1.1: ") + refused.fault_reason();
+}
+
+} // namespace
+
 client::client(asio::ip::tcp::socket socket, std::string host)
     : socket_(std::move(socket)),
       host_(std::move(host)),
@@ -22,9 +36,11 @@ client::client(asio::ip::tcp::socket socket, std::string host)
 
 client::~client() = default;
 
-asio::awaitable<answer> client::get(std::string target, bool keep_alive)
+asio::awaitable<answer> client::get(std::string target, bool keep_alive,
+                                    std::chrono::milliseconds timeout)
 {
     reusable_ = false; // until the whole answer is there
+    const net::deadline deadline(socket_, timeout);
     const std::string request = "GET " + target + " HTTP/1.1\r\nHost: " + host_ +
                                 "\r\nConnection: " + (keep_alive ? "keep-alive" : "close") +
                                 "\r\n\r\n";
@@ -38,10 +54,15 @@ asio::awaitable<answer> client::get(std::string target, bool keep_alive)
     for (;;) {
         const auto size = co_await socket_.async_read_some(
             asio::buffer(buffer_), asio::redirect_error(asio::use_awaitable, error));
-        if (error && error != asio::error::eof)
-            throw std::system_error(error);
+        if (deadline.passed())
+            throw bad_answer("no answer within " + std::to_string(timeout.count()) + " ms");
         if (error && !something_came)
-            throw no_answer("the server closed the connection without an answer");
+            throw no_answer(error == asio::error::eof
+                                ? "the server closed the connection without an answer"
+                                : "the connection broke before the answer: " + error.message());
+        if (error && error != asio::error::eof)
+            throw bad_answer("the connection broke in the middle of the answer: " +
+                             error.message());
 
         something_came = true;
         std::string_view input(buffer_.data(), size);
@@ -57,7 +78,7 @@ asio::awaitable<answer> client::get(std::string target, bool keep_alive)
         if (error)
             throw bad_answer("the server closed the connection in the middle of its answer");
         if (event == parser::event::fault)
-            throw bad_answer(std::string("the answer is not HTTP/1.1: ") + parser_->fault_reason());
+            throw bad_answer(why_not(*parser_));
     }
 }
 

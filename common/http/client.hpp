@@ -8,6 +8,7 @@
 #include <asio/ip/tcp.hpp>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -22,8 +23,8 @@ struct answer {
     std::string body; ///< chunks put together
 };
 
-/// The server's part of the conversation was not HTTP, or ended in the middle. what() is for the
-/// user.
+/// The server's part of the conversation was not HTTP, ended in the middle, or took too long.
+/// what() is for the user.
 struct bad_answer : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -43,15 +44,14 @@ public:
     ~client();
 
     /// Sends a GET and reads the answer to its end. With `keep_alive` the server is asked to keep
-    /// the connection: then see reusable(). Throws bad_answer, no_answer, or std::system_error for
-    /// what the socket reports; afterwards the connection is of no more use.
-    asio::awaitable<answer> get(std::string target, bool keep_alive = false);
+    /// the connection: then see reusable(). Throws bad_answer or no_answer, the former also when
+    /// `timeout` has passed (zero: never); afterwards the connection is of no more use.
+    asio::awaitable<answer>
+    get(std::string target, bool keep_alive = false,
+        std::chrono::milliseconds timeout = std::chrono::milliseconds::zero());
 
     /// May another request be sent on this connection?
     bool reusable() const noexcept { return reusable_; }
-
-    /// To put a deadline on it.
-    asio::ip::tcp::socket& socket() noexcept { return socket_; }
 
 private:
     asio::ip::tcp::socket socket_;

@@ -1,8 +1,11 @@
 #include "net/connect.hpp"
 
+#include "net/deadline.hpp"
+
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/socket.h>
 #include <system_error>
@@ -20,10 +23,14 @@ std::vector<tcp::endpoint> resolve(const std::string& host, std::uint16_t port)
 }
 
 asio::awaitable<tcp::socket> connect(asio::any_io_executor executor,
-                                     std::vector<tcp::endpoint> addresses)
+                                     std::vector<tcp::endpoint> addresses,
+                                     std::chrono::milliseconds limit)
 {
+    using std::chrono::steady_clock;
+    const auto end = steady_clock::now() + limit;
     std::error_code error = std::make_error_code(std::errc::address_not_available);
-    for (const auto& address : addresses) {
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        const auto& address = addresses[i];
         const int fd = ::socket(address.protocol().family(),
                                 SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
         if (fd < 0) {
@@ -31,7 +38,16 @@ asio::awaitable<tcp::socket> connect(asio::any_io_executor executor,
             continue;
         }
         tcp::socket socket(executor, address.protocol(), fd);
+        auto share = limit;
+        if (limit > limit.zero()) {
+            const auto left = (end - steady_clock::now()) / (addresses.size() - i);
+            share = std::max(std::chrono::ceil<std::chrono::milliseconds>(left),
+                             std::chrono::milliseconds(1));
+        }
+        const deadline patience(socket, share);
         co_await socket.async_connect(address, asio::redirect_error(asio::use_awaitable, error));
+        if (patience.passed())
+            error = std::make_error_code(std::errc::timed_out);
         if (error)
             continue;
         // With nobody listening on a port of the ephemeral range, the kernel may choose that very

@@ -11,12 +11,14 @@
 namespace net {
 
 /// From construction to destruction: once `time` has passed, the socket's waiting operations end
-/// with operation_aborted and passed() is true. Destroy it before the socket.
+/// with operation_aborted and passed() is true. Zero is no limit. Destroy it before the socket.
 class deadline {
 public:
     deadline(asio::ip::tcp::socket& socket, std::chrono::milliseconds time)
         : state_(std::make_shared<state>(state{&socket})), timer_(socket.get_executor(), time)
     {
+        if (time == std::chrono::milliseconds::zero())
+            return;
         timer_.async_wait([state = state_](std::error_code cancelled) {
             // The timer's handler may be queued already when the deadline object goes: hence the
             // state.

@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <regex>
+#include <system_error>
 
 using namespace support;
 using std::string;
@@ -193,6 +196,103 @@ TEST_P(EveryClient, SilentServerIsGivenUpAfterTheTimeout)
     EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(150));
     EXPECT_EQ(program.out(), "");
     EXPECT_NE(program.err().find("200 ms"), string::npos) << program.err();
+}
+
+/// A port to which the next connection is neither made nor refused: its queue is full.
+class deaf_listener {
+public:
+    deaf_listener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    {
+        address_.sin_family = AF_INET;
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address_;
+        if (::bind(fd_, reinterpret_cast<sockaddr*>(&address_), size) != 0 ||
+            ::listen(fd_, 0) != 0 ||
+            ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address_), &size) != 0)
+            throw std::system_error(errno, std::generic_category(), "listen");
+        for (int& filler : fillers_) {
+            filler = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+            ::connect(filler, reinterpret_cast<sockaddr*>(&address_), size);
+        }
+    }
+    ~deaf_listener()
+    {
+        for (const int filler : fillers_)
+            ::close(filler);
+        ::close(fd_);
+    }
+    std::uint16_t port() const { return ntohs(address_.sin_port); }
+
+private:
+    int fd_;
+    int fillers_[4];
+    sockaddr_in address_{};
+};
+
+TEST_P(EveryClient, TheTimeoutBoundsConnectingToo)
+{
+    const deaf_listener server;
+    const auto result =
+        run(command(server.port(), {"--host", "127.0.0.1", "--timeout", "200", "-n", "2"}));
+    EXPECT_EQ(result.status, exited(3));
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(result.err, name() + ": cannot connect to 127.0.0.1:" +
+                              std::to_string(server.port()) + ": no answer within 200 ms\n");
+}
+
+TEST_P(EveryClient, AServerThatStallsInTheMiddleIsOneLine)
+{
+    listener server;
+    process program(command(server.port(), {"-n", "1", "--timeout", "200"}));
+    auto connection = server.accept();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+    EXPECT_EQ(program.wait_exit(milliseconds(3000)), exited(1));
+    EXPECT_EQ(program.out(), "");
+    EXPECT_EQ(program.err(), name() + ": no answer within 200 ms\n");
+}
+
+TEST_P(EveryClient, AServerThatDiesInTheMiddleIsOneLine)
+{
+    listener server;
+    process program(command(server.port(), {"-n", "1"}));
+    auto connection = server.accept();
+    if (is_http())
+        connection.read_until("\r\n\r\n");
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+    connection.reset();
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_EQ(program.out(), "");
+    EXPECT_EQ(lines(program.err()).size(), 1u) << program.err();
+    EXPECT_NE(program.err().find("reset"), string::npos) << program.err();
+}
+
+TEST_P(EveryClient, AServerThatNeverStopsTalkingIsOneLine)
+{
+    listener server;
+    process program(command(server.port(), {"-n", "1"}));
+    auto connection = server.accept();
+    try {
+        connection.send("HTTP/1.1 200 OK\r\n\r\n");
+        for (;;)
+            connection.send(string(64 * 1024, 'x'));
+    } catch (const std::system_error&) { // it has had enough
+    }
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_EQ(program.out(), "");
+    EXPECT_EQ(program.err(), name() + ": the answer is too long\n");
+}
+
+TEST_P(EveryClient, TallyCountsTheAnswersWhenSomeFail)
+{
+    listener server;
+    process program(command(server.port(), {"-n", "3", "-c", "1", "--tally"}));
+    serve(server, is_http() ? "Request handled by worker-77" : "http socket0 子进程：77");
+    server.accept().close();
+    serve(server, is_http() ? "Request handled by worker-77" : "http socket0 子进程：77");
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_TRUE(std::regex_match(program.out(), std::regex("77 +2 100\\.0 % +#+\n")))
+        << program.out();
+    EXPECT_EQ(lines(program.err()).size(), 1u) << program.err();
 }
 
 TEST_P(EveryClient, InterruptedPrintsWhatItHadAndExitsWith128AndTheSignal)

@@ -6,6 +6,7 @@
 
 using namespace support;
 using std::string;
+using std::vector;
 
 namespace {
 
@@ -108,6 +109,95 @@ TEST_F(HttpClient, RefusesWhatIsNotHttp)
     EXPECT_EQ(program.wait_exit(), exited(1));
     EXPECT_EQ(program.out(), "");
     EXPECT_EQ(lines(program.err()).size(), 1u) << program.err();
+}
+
+TEST_F(HttpClient, RefusesWhatIsNotHttpWithOneLineThatSaysSo)
+{
+    const vector<string> rubbish{"\r\n\r\nhello\r\n\r\n",
+                                 "HTTP/2.0 200 OK\r\n\r\n",
+                                 "HTTP/1.1 OK\r\n\r\n",
+                                 "HTTP/1.1 200 OK\nContent-Length: 2\n\nhi",
+                                 "HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nhi",
+                                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+                                 string(100, '\0')};
+    for (const auto& answer : rubbish) {
+        process program = start({"-n", "1"});
+        auto connection = server.accept();
+        connection.read_until("\r\n\r\n");
+        connection.send(answer);
+        EXPECT_EQ(program.wait_exit(), exited(1)) << answer;
+        EXPECT_EQ(program.out(), "") << answer;
+        EXPECT_EQ(lines(program.err()).size(), 1u) << program.err();
+        EXPECT_EQ(program.err().find("http_client: the answer is not HTTP/1.1: "), 0u)
+            << program.err();
+    }
+}
+
+TEST_F(HttpClient, AStatusOtherThan200IsAFailureWithOneLine)
+{
+    process program = start({"-n", "2", "-c", "1", "--keep-alive"});
+    auto connection = server.accept();
+    connection.read_until("\r\n\r\n");
+    connection.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy");
+    connection.read_until("\r\n\r\n"); // the connection is as good as before
+    connection.send(response("hello"));
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_EQ(program.out(), "hello\nend\n");
+    EXPECT_EQ(program.err(), "http_client: the server answered with status 503\n");
+}
+
+TEST_F(HttpClient, SkipsInterimAnswers)
+{
+    process program = start({"-n", "1"});
+    auto connection = server.accept();
+    connection.read_until("\r\n\r\n");
+    connection.send("HTTP/1.1 102 Processing\r\n\r\n");
+    connection.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + response("hello"));
+    EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+    EXPECT_EQ(program.out(), "hello\nend\n");
+}
+
+TEST_F(HttpClient, AsksAgainWhenAKeptConnectionHasEndedMeanwhile)
+{
+    for (const bool reset : {false, true}) {
+        process program = start({"-n", "2", "-c", "1", "--keep-alive"});
+        auto first = server.accept();
+        first.read_until("\r\n\r\n");
+        first.send(response("one")); // says nothing about the end
+        first.read_until("\r\n\r\n");
+        if (reset)
+            first.reset();
+        else
+            first.close();
+        auto second = server.accept();
+        second.read_until("\r\n\r\n");
+        second.send(response("two"));
+        EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+        EXPECT_EQ(program.out(), "one\nend\ntwo\nend\n");
+    }
+}
+
+TEST_F(HttpClient, AsksOnlyOnceOverANewConnection)
+{
+    process program = start({"-n", "1", "--keep-alive"});
+    server.accept().close();
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_EQ(lines(program.err()).size(), 1u) << program.err();
+    EXPECT_FALSE(server.somebody_waits(milliseconds(0)));
+}
+
+TEST_F(HttpClient, SpeaksOfAnIPv6HostInBrackets)
+{
+    listener v6("::1");
+    process program({client("http_client"), "--port", std::to_string(v6.port()), "--host",
+                     "::1", "-n", "1"});
+    auto connection = v6.accept();
+    const auto request = connection.read_until("\r\n\r\n");
+    EXPECT_NE(request.find("\r\nHost: [::1]:" + std::to_string(v6.port()) + "\r\n"),
+              string::npos)
+        << request;
+    connection.send(response("hello"));
+    EXPECT_EQ(program.wait_exit(), exited(0));
 }
 
 } // namespace

@@ -7,10 +7,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <iostream>
 #include <set>
+#include <thread>
+#include <vector>
+
+#include <sys/resource.h>
 
 using namespace support;
 using std::string;
+using std::vector;
 
 namespace {
 
@@ -140,6 +147,118 @@ TEST(HttpCluster, IdleConnectionsDoNotDelayTheStop)
     EXPECT_EQ(main.stop(), exited(0));
     EXPECT_LT(std::chrono::steady_clock::now() - start, patient(milliseconds(1900)))
         << "the drain's limit is 2 s";
+}
+
+/// Asks, and waits for the whole answer; the connection stays.
+void ask_once(connection& one)
+{
+    one.send(request);
+    one.read_until("worker-");
+}
+
+TEST(HttpCluster, E5_NoRequestIsLostWhenTheDemoStopsUnderKeepAliveLoad)
+{
+    running_demo main("http_cluster", {"--workers", "2"});
+    std::atomic<int> lost{0};
+    std::atomic<int> answered{0};
+    vector<std::thread> clients;
+    for (int i = 0; i < 8; ++i)
+        clients.emplace_back([&] {
+            auto one = connect(main.port);
+            for (string text; text.find("Connection: close") == string::npos;) {
+                try {
+                    one.send(request);
+                    text = one.read_until("worker-");
+                    ++answered;
+                } catch (const std::exception&) { // the end, or a reset, instead of an answer
+                    ++lost;
+                    return;
+                }
+            }
+        });
+    EXPECT_TRUE(eventually([&] { return answered > 100; }));
+    EXPECT_EQ(main.stop(), exited(0));
+    for (auto& one : clients)
+        one.join();
+    EXPECT_EQ(lost, 0);
+}
+
+TEST(HttpCluster, E6_AnAnswerThatTakesTooLongDoesNotHoldUpTheStop)
+{
+    running_demo main("http_cluster", {"--workers", "1", "--delay", "60000"});
+    auto busy = connect(main.port);
+    busy.send(request);
+    EXPECT_TRUE(eventually([&] { return unread_bytes(main.port) == 0; }));
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, patient(milliseconds(3500)))
+        << "the drain's limit is 2 s";
+}
+
+TEST(HttpCluster, ADelayedAnswerIsGivenBeforeTheStop)
+{
+    running_demo main("http_cluster", {"--workers", "1", "--delay", "300"});
+    auto busy = connect(main.port);
+    busy.send(request);
+    EXPECT_TRUE(eventually([&] { return unread_bytes(main.port) == 0; }));
+    main.signal(SIGTERM);
+    EXPECT_NE(busy.read_to_end().find("Connection: close"), string::npos);
+    EXPECT_EQ(main.wait_exit(), exited(0));
+}
+
+TEST(HttpCluster, C5_500ClientsAtOnceWaitForWorkersThatAreBusyAndAreAllAnswered)
+{
+    running_demo main("http_cluster");
+    for (const auto worker : main.workers)
+        ::kill(worker, SIGSTOP);
+    vector<connection> clients;
+    for (int i = 0; i < 500; ++i) {
+        clients.push_back(connect(main.port)); // a full queue would keep it waiting for ever
+        clients.back().send(last_request);
+    }
+    for (const auto worker : main.workers)
+        ::kill(worker, SIGCONT);
+    for (auto& one : clients)
+        EXPECT_TRUE(is_worker(main, worker_in(one.read_to_end())));
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+// VmRSS, in KiB.
+std::size_t resident(pid_t pid)
+{
+    return std::stoul(status_field(pid, "VmRSS"));
+}
+
+TEST(HttpCluster, TenThousandIdleConnectionsCostLessThanAKibibyteEach)
+{
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit); // the demo inherits it
+    const std::size_t count = std::min<std::size_t>(10'000, limit.rlim_max - 100);
+    ASSERT_GE(count, 1000u) << "too few to measure: raise the hard limit, ulimit -Hn";
+
+    running_demo main("http_cluster", {"--workers", "1", "--keep-alive-timeout", "120000"});
+    const auto worker = main.workers[0];
+    vector<connection> clients;
+    const auto base = descriptors(worker).size();
+    for (int i = 0; i < 100; ++i) // what it allocates once and for all
+        ask_once(clients.emplace_back(connect(main.port)));
+    const auto before = resident(worker);
+    while (clients.size() < count)
+        ask_once(clients.emplace_back(connect(main.port)));
+    const auto bytes =
+        1024.0 * static_cast<double>(resident(worker) - before) / static_cast<double>(count - 100);
+    EXPECT_EQ(descriptors(worker).size(), base + count) << "they are all open";
+    RecordProperty("bytes_per_idle_connection", static_cast<int>(bytes));
+    std::cout << count << " idle connections, " << bytes << " bytes of the worker each\n";
+    EXPECT_LT(bytes, 1024 * static_cast<double>(patient(milliseconds(1)).count()));
+
+    clients.clear();
+    EXPECT_TRUE(eventually([&] { return descriptors(worker).size() == base; }));
+    auto last = connect(main.port);
+    ask_once(last);
+    EXPECT_EQ(main.stop(), exited(0));
 }
 
 } // namespace
