@@ -212,8 +212,7 @@ private:
 
     server& server_;
     unique_fd socket_;
-    const std::uint64_t
-        key_; // what epoll calls it: a slot of the server's list, and a serial number
+    const std::uint64_t key_;    // epoll's name for it: a slot of the server's list, and a serial
     const bool may_have_copies_; // in other processes
     phase phase_ = phase::silent;
     clock::time_point since_;        // the beginning of the phase, or the last byte sent
@@ -242,7 +241,6 @@ private:
 };
 
 // --- receiving
-// -------------------------------------------------------------------------------------
 
 // The request is often there already. Then a client that wants one answer only is served without
 // epoll.
@@ -363,7 +361,6 @@ void connection::proceed()
 }
 
 // --- answering
-// -------------------------------------------------------------------------------------
 
 void connection::call_handler_later()
 {
@@ -490,7 +487,6 @@ void connection::refuse(unsigned status, std::string_view reason)
 }
 
 // --- sending
-// ---------------------------------------------------------------------------------------
 
 std::string& connection::output()
 {
@@ -531,7 +527,6 @@ bool connection::send_output()
 }
 
 // --- ending
-// ----------------------------------------------------------------------------------------
 
 // Not close(): with unread input that would be a reset, which takes the answer away from a client
 // that has not read it yet. So: the end of our side, and then patience (RFC 9112 §9.6, tcp(7)). But
@@ -621,7 +616,6 @@ void connection::end_unless_readable()
 }
 
 // --- response
-// --------------------------------------------------------------------------------------
 
 response::response(std::shared_ptr<connection> connection) noexcept
     : connection_(std::move(connection))
@@ -657,7 +651,6 @@ void response::end(std::string_view body)
 }
 
 // --- server
-// ----------------------------------------------------------------------------------------
 
 server::server(asio::any_io_executor executor, request_handler handler, server_settings settings)
     : executor_(executor),

@@ -5,8 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <regex>
@@ -198,40 +196,9 @@ TEST_P(EveryClient, SilentServerIsGivenUpAfterTheTimeout)
     EXPECT_NE(program.err().find("200 ms"), string::npos) << program.err();
 }
 
-/// A port to which the next connection is neither made nor refused: its queue is full.
-class deaf_listener {
-public:
-    deaf_listener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
-    {
-        address_.sin_family = AF_INET;
-        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address_;
-        if (::bind(fd_, reinterpret_cast<sockaddr*>(&address_), size) != 0 ||
-            ::listen(fd_, 0) != 0 ||
-            ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address_), &size) != 0)
-            throw std::system_error(errno, std::generic_category(), "listen");
-        for (int& filler : fillers_) {
-            filler = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-            ::connect(filler, reinterpret_cast<sockaddr*>(&address_), size);
-        }
-    }
-    ~deaf_listener()
-    {
-        for (const int filler : fillers_)
-            ::close(filler);
-        ::close(fd_);
-    }
-    std::uint16_t port() const { return ntohs(address_.sin_port); }
-
-private:
-    int fd_;
-    int fillers_[4];
-    sockaddr_in address_{};
-};
-
 TEST_P(EveryClient, TheTimeoutBoundsConnectingToo)
 {
-    const deaf_listener server;
+    const full_listener server;
     const auto result =
         run(command(server.port(), {"--host", "127.0.0.1", "--timeout", "200", "-n", "2"}));
     EXPECT_EQ(result.status, exited(3));

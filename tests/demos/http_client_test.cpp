@@ -189,12 +189,11 @@ TEST_F(HttpClient, AsksOnlyOnceOverANewConnection)
 TEST_F(HttpClient, SpeaksOfAnIPv6HostInBrackets)
 {
     listener v6("::1");
-    process program({client("http_client"), "--port", std::to_string(v6.port()), "--host",
-                     "::1", "-n", "1"});
+    process program(
+        {client("http_client"), "--port", std::to_string(v6.port()), "--host", "::1", "-n", "1"});
     auto connection = v6.accept();
     const auto request = connection.read_until("\r\n\r\n");
-    EXPECT_NE(request.find("\r\nHost: [::1]:" + std::to_string(v6.port()) + "\r\n"),
-              string::npos)
+    EXPECT_NE(request.find("\r\nHost: [::1]:" + std::to_string(v6.port()) + "\r\n"), string::npos)
         << request;
     connection.send(response("hello"));
     EXPECT_EQ(program.wait_exit(), exited(0));

@@ -125,7 +125,8 @@ TEST(HttpCluster, RefusesWhatIsNotHttpAndServesTheNext)
 TEST(HttpCluster, PassesItsHttpSettingsToTheWorkers)
 {
     running_demo main("http_cluster", {"--max-header-size", "200", "--max-requests-per-socket", "1",
-                                       "--headers-timeout", "200", "--keep-alive-timeout", "100"});
+                                       "--headers-timeout", "200", "--request-timeout", "300",
+                                       "--keep-alive-timeout", "100"});
     auto big = connect(main.port);
     big.send("GET / HTTP/1.1\r\nHost: localhost\r\nX: " + string(300, 'x') + "\r\n\r\n");
     EXPECT_TRUE(big.read_to_end().starts_with("HTTP/1.1 431 "));
@@ -135,6 +136,9 @@ TEST(HttpCluster, PassesItsHttpSettingsToTheWorkers)
     auto slow = connect(main.port);
     slow.send("GET / HTTP/1.1\r\n");
     EXPECT_TRUE(slow.read_to_end(milliseconds(3000)).starts_with("HTTP/1.1 408 "));
+    auto half = connect(main.port);
+    half.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf");
+    EXPECT_TRUE(half.read_to_end(milliseconds(3000)).starts_with("HTTP/1.1 408 "));
 }
 
 TEST(HttpCluster, IdleConnectionsDoNotDelayTheStop)

@@ -8,7 +8,7 @@ using std::string;
 
 namespace {
 
-TEST(InvalidHandle, SendsConnectionsAndServersAndNothingElse)
+TEST(InvalidHandle, E1_SendsConnectionsAndServersAndNothingElse)
 {
     const auto result = run({demo("invalid_handle")});
     EXPECT_EQ(result.status, exited(0));

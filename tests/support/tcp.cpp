@@ -151,13 +151,15 @@ std::uint16_t unused_port()
     return listener().port();
 }
 
-listener::listener(const std::string& host, std::uint16_t port) : fd_(-1), port_(port)
+listener::listener(const std::string& host, std::uint16_t port) : listener(host, port, SOMAXCONN) {}
+
+listener::listener(const std::string& host, std::uint16_t port, int backlog) : fd_(-1), port_(port)
 {
     const socket_address wanted(host, port);
     fd_ = ::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
     ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (::bind(fd_, wanted.data(), wanted.size) != 0 || ::listen(fd_, SOMAXCONN) != 0) {
+    if (::bind(fd_, wanted.data(), wanted.size) != 0 || ::listen(fd_, backlog) != 0) {
         const auto error = last_error("listen");
         ::close(fd_);
         throw error;
@@ -179,6 +181,21 @@ connection listener::accept(milliseconds limit)
     if (!somebody_waits(patient(limit)))
         throw std::runtime_error("nobody connects to port " + std::to_string(port_));
     return connection(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+full_listener::full_listener() : listener("127.0.0.1", 0, 0)
+{
+    const socket_address address("127.0.0.1", port());
+    for (int& fd : in_queue_) {
+        fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        ::connect(fd, address.data(), address.size);
+    }
+}
+
+full_listener::~full_listener()
+{
+    for (const int fd : in_queue_)
+        ::close(fd);
 }
 
 bool listener::somebody_waits(milliseconds time)

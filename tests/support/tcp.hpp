@@ -61,9 +61,23 @@ public:
     /// Has a client come within this time?
     bool somebody_waits(milliseconds time);
 
+protected:
+    listener(const std::string& host, std::uint16_t port, int backlog);
+
 private:
     int fd_;
     std::uint16_t port_;
+};
+
+/// A port of 127.0.0.1 where a connection is neither made nor refused: its queue is full.
+class full_listener : private listener {
+public:
+    full_listener();
+    ~full_listener();
+    using listener::port;
+
+private:
+    int in_queue_[4];
 };
 
 } // namespace support
