@@ -9,7 +9,7 @@ const path = require('path')
 const { Document } = require('./markdown.js')
 const { check_excerpts } = require('./excerpts.js')
 const { check_structure } = require('./structure.js')
-const { check_links, check_external_links } = require('./links.js')
+const { check_links, check_names, check_external_links } = require('./links.js')
 const { check_data, check_numbers } = require('./numbers.js')
 const { check_cpp, check_javascript } = require('./programs.js')
 const { check_quotations } = require('./quotations.js')
@@ -18,7 +18,7 @@ const { check_mermaid, close_browser } = require('./mermaid.js')
 
 // What each part checks in a document: (document, report, warn, skip).
 const parts = {
-  text: [check_structure, check_excerpts, check_quotations, check_links, check_numbers],
+  text: [check_structure, check_excerpts, check_quotations, check_links, check_names, check_numbers],
   code: [check_cpp, check_javascript],
   transcripts: [check_transcripts],
   traces: [check_traces],

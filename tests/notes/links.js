@@ -1,4 +1,4 @@
-// Links and anchors inside the project resolve; links to elsewhere are all in one list.
+// Links and anchors inside the project resolve, names in the code and of tests are there; links to elsewhere are all in one list.
 'use strict'
 const fs = require('fs')
 const path = require('path')
@@ -30,6 +30,26 @@ function check_links(document, report, _warn, _skip, read) {
   }
 }
 
+const text_below = folder => fs.readdirSync(folder, { withFileTypes: true }).map(entry =>
+  entry.isDirectory() ? text_below(path.join(folder, entry.name))
+    : /\.[ch]pp$/.test(entry.name) ? fs.readFileSync(path.join(folder, entry.name), 'utf8') : '').join('\n')
+
+// `common/net/end.hpp:end` is a word in that file; a sentence in capitals, `OnlyWorkersAnswer` or `A3_...`, is the name of a test.
+function check_names(document, report) {
+  let tests
+  for (const { line, text } of document.prose)
+    for (const [, code] of text.matchAll(/`([^`]*)`/g)) {
+      const [, file, symbol] = code.match(/^([\w./-]+\.(?:[ch]pp|js)):(\w+)$/) ?? []
+      if (file && !fs.existsSync(path.join(document.root, file))) report(line, `${code}: there is no ${file}`)
+      else if (file && !new RegExp(`\\b${symbol}\\b`).test(fs.readFileSync(path.join(document.root, file), 'utf8')))
+        report(line, `${code}: there is no ${symbol} in that file`)
+      if (/^(?:[A-F]\d+_(?:[A-Z][a-z0-9]*){2,}|(?:[A-Z][a-z0-9]*){4,})$/.test(code) && /[a-z]/.test(code)) {
+        tests ??= text_below(path.join(document.root, 'tests'))
+        if (!new RegExp(`, ${code}\\)`).test(tests)) report(line, `there is no test ${code}`)
+      }
+    }
+}
+
 const external_links = documents =>
   [...new Set(documents.flatMap(links).map(({ target }) => target).filter(target => /^https?:/.test(target) && !is_here(target)))].sort()
 
@@ -41,4 +61,4 @@ function check_external_links(root, documents, report) {
   report(`${list} is not the list of the external links`, { file, text: wanted })
 }
 
-module.exports = { check_links, check_external_links }
+module.exports = { check_links, check_names, check_external_links }
