@@ -98,27 +98,24 @@ public:
     int native_handle() { return readiness_.is_open() ? readiness_.native_handle() : -1; }
 
 private:
+    // One at a time: wait() has epoll look again, so what is left in the queue is not forgotten,
+    // and those already accepted, and the other processes, have their turn first. Accepting until
+    // EAGAIN would cost one call for nothing whenever connections come one by one.
     void accept()
     {
-        // Bounded, so that a burst of connections cannot starve those already accepted.
-        for (int tries = 0; tries < 32; ++tries) {
-            // [accept]
-            const int fd = ::accept4(readiness_.native_handle(), nullptr, nullptr,
-                                     SOCK_CLOEXEC | SOCK_NONBLOCK);
-            if (fd >= 0) {
-                hand_to_the_user({executor_, protocol_, unique_fd(fd)});
-                if (!readiness_.is_open()) // the handler may close the server
-                    return;
-            } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-                break; // another process was faster, or we have taken them all
-            } else if (concerns_the_listener(errno)) {
-                throw last_error("accept4");
-            } else if (!concerns_one_connection(errno)) {
-                return pause();
-            }
-            // [/accept]
-        }
-        wait();
+        // [accept]
+        const int fd =
+            ::accept4(readiness_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            hand_to_the_user({executor_, protocol_, unique_fd(fd)});
+        } else if (concerns_the_listener(errno)) {
+            throw last_error("accept4");
+        } else if (errno != EAGAIN && !concerns_one_connection(errno)) {
+            return pause();
+        } // EAGAIN: another process was faster
+        // [/accept]
+        if (readiness_.is_open()) // else the handler has closed the server
+            wait();
     }
 
     void hand_to_the_user(accepted connection)
