@@ -57,6 +57,8 @@ async function exercise(story) {
   const left = await session.end()
   wrong ??= left.length ? `processes are left running: ${left.join(' ')}` : undefined
   console.log(wrong === undefined ? 'pass' : typeof wrong === 'string' ? wrong : wrong.stack)
+  const failed = session.commands.findLast(command => command.exit > 0)
+  if (wrong && failed) console.log(`${failed.typed}\n  exit code ${failed.exit}; it said:\n  ${failed.lines.join('\n  ')}`)
   process.exitCode = wrong === undefined ? 0 : 1
 }
 
