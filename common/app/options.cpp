@@ -13,9 +13,15 @@ using std::chrono::milliseconds;
 
 namespace {
 
-const CLI::Validator any_port = CLI::Range(0, 65535).description("0..65535");
-const CLI::Validator target_port = CLI::Range(1, 65535).description("1..65535");
-const CLI::Validator some_time = CLI::Range(0, 24 * 3600 * 1000).description("milliseconds");
+// Between these. Without a description of its own: the flag's says it, and the error names the
+// limits.
+template<class T>
+CLI::Validator between(T low, T high)
+{
+    return CLI::Range(low, high).description("");
+}
+
+const CLI::Validator some_time = between(0, 24 * 3600 * 1000);
 
 void add_milliseconds(CLI::App& command, const std::string& flag, milliseconds& value,
                       const std::string& about)
@@ -31,13 +37,16 @@ void add_milliseconds(CLI::App& command, const std::string& flag, milliseconds& 
 void add_common(CLI::App& command)
 {
     command.set_help_flag("-h,--help", "print this and exit");
-    command.set_version_flag("--version", [name = command.get_name()] {
-        return name + " " PROJECT_VERSION " (asio " + std::to_string(ASIO_VERSION / 100000) + "." +
-               std::to_string(ASIO_VERSION / 100 % 1000) + "." +
-               std::to_string(ASIO_VERSION % 100) +
-               ", nlohmann_json " NLOHMANN_VERSION ", llhttp " LLHTTP_VERSION
-               ", CLI11 " CLI11_VERSION ")";
-    });
+    command.set_version_flag(
+        "--version",
+        [name = command.get_name()] {
+            return name + " " PROJECT_VERSION " (asio " + std::to_string(ASIO_VERSION / 100000) +
+                   "." + std::to_string(ASIO_VERSION / 100 % 1000) + "." +
+                   std::to_string(ASIO_VERSION % 100) +
+                   ", nlohmann_json " NLOHMANN_VERSION ", llhttp " LLHTTP_VERSION
+                   ", CLI11 " CLI11_VERSION ")";
+        },
+        "print the versions, the libraries' too, and exit");
     command.get_formatter()->column_width(32);
 }
 
@@ -50,7 +59,7 @@ void add_http(CLI::App& command, http::server_settings& http)
     add_milliseconds(command, "--keep-alive-timeout", http.keep_alive_timeout,
                      "for the next request on a kept connection");
     command.add_option("--max-header-size", http.max_header_size, "bytes of header, else 431")
-        ->check(CLI::Range(64, 16 * 1024 * 1024).description("bytes"))
+        ->check(between(64, 16 * 1024 * 1024))
         ->type_name("BYTES")
         ->capture_default_str();
     command
@@ -98,11 +107,11 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     options.delay = description.delay;
     command.add_option("--host", options.host, "address to listen on")->capture_default_str();
     command.add_option("-p,--port", options.port, "port to listen on; 0: the kernel picks")
-        ->check(any_port)
+        ->check(between(0, 65535))
         ->type_name("N")
         ->capture_default_str();
-    command.add_option("-w,--workers", options.workers, "how many children")
-        ->check(CLI::Range(1, 64))
+    command.add_option("-w,--workers", options.workers, "how many children, 1 to 64")
+        ->check(between(1, 64))
         ->type_name("N")
         ->capture_default_str();
     add_milliseconds(command, "--delay", options.delay, "before answering (our own children)");
@@ -184,19 +193,19 @@ client_options parse_client(int argc, char** argv, const std::string& name, bool
     command.add_option("--host", options.host, "whom to ask; every address it has is tried")
         ->capture_default_str();
     command.add_option("-p,--port", options.port, "port to connect to")
-        ->check(target_port)
+        ->check(between(1, 65535))
         ->type_name("N")
         ->capture_default_str();
     command
         .add_option("-n,--count", options.count,
                     http ? "how many requests" : "how many connections")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
+        ->check(between(std::size_t{1}, std::size_t{100'000'000}))
         ->type_name("N")
         ->capture_default_str();
     auto* concurrency = command
                             .add_option("-c,--concurrency", options.concurrency,
                                         "how many at once [all, at most 64]")
-                            ->check(CLI::Range(1, 1024))
+                            ->check(between(1, 1024))
                             ->type_name("N");
     add_milliseconds(command, "--timeout", options.timeout,
                      "for a connection, and then for its answer; 0: no limit");
