@@ -242,6 +242,9 @@ TEST(SocketFanoutFaults, WorkerWithoutRoomForADescriptorLosesNoClient)
     // Each worker has room for a few connections at a time, and the clients are many.
     running_demo main("socket_fanout",
                       {"--child", demo("socket_fanout_child") + " --delay 20", "--quiet"});
+    for (std::size_t k = 0; k < 4; ++k)
+        slot_of(main, ask(main.port)); // now every worker has what it waits with
+    ASSERT_TRUE(eventually([&] { return open_connections(main.port) == 0; }));
     for (const auto worker : main.workers) {
         const auto used = descriptors(worker).size();
         const rlimit limit{used + 2, used + 2};
