@@ -73,8 +73,10 @@ private:
     std::shared_ptr<connection> connection_; // null after end()
 };
 
-/// Keeps nothing but a socket for a connection that is idle: buffers and parsers are lent to those
-/// with a request under way.
+/// Memory: a connection that is idle costs about 230 bytes of this process (measured with 10,000,
+/// tested to be below 1 KiB), and its socket in the kernel: buffers and parsers are lent to those
+/// with a request under way. A request in arrival costs at most max_header_size and what the parser
+/// notes of it, an answer that waits for its client its own size and at most 64 KiB of others.
 class server {
 public:
     /// What ipc::handle says when somebody tries to send one to another process.
@@ -141,10 +143,13 @@ private:
     server_settings settings_;
     server_counters counters_;
 
-    // An epoll instance of our own inside that of Asio: Asio tells that something has happened, and
-    // epoll_wait(2) on this one tells what, for many connections at once. Asio's own sockets cost
-    // one system call more for each request: a recv() that finds nothing, or epoll_ctl() to wait
-    // again.
+    // An epoll instance of our own inside that of Asio. Asio's waits are for one event: each time
+    // it has told that a socket is readable, somebody must ask again, by a recv() that finds
+    // nothing or by epoll_ctl(2). A kept connection would pay that for each request. This one is
+    // told about a socket once and then reports each arrival (EPOLLET, epoll(7)). An epoll
+    // descriptor is itself readable when it has something to report, so that Asio can wait for it
+    // as for a socket: one wait for all connections, and epoll_wait(2) then says which, 64 at a
+    // time.
     asio::posix::stream_descriptor epoll_;
     std::vector<std::shared_ptr<connection>> connections_; // slots; some are free
     std::vector<std::size_t> free_slots_;

@@ -107,6 +107,13 @@ std::string connection::read_until(std::string_view end, milliseconds limit)
     return text;
 }
 
+bool connection::has_ended() const
+{
+    char byte;
+    const auto size = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return size == 0 || (size < 0 && errno != EAGAIN);
+}
+
 void connection::reset()
 {
     const linger at_once{1, 0};

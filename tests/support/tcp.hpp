@@ -25,6 +25,9 @@ public:
     /// At least until `end` has come.
     std::string read_until(std::string_view end, milliseconds limit = a_while);
 
+    /// Has the other side ended it, and is there nothing left to read? Does not wait.
+    bool has_ended() const;
+
     /// Closes in such a way that the other side reads "connection reset".
     void reset();
     void close();
