@@ -197,6 +197,15 @@ TEST_P(EveryDemo, AnswersWhatIsOpenBeforeItEnds)
             count += descriptors(worker).size();
         return count;
     };
+    // What Asio waits with, the timer last: a worker of socket_fanout may be still beginning.
+    ASSERT_TRUE(eventually([&] {
+        return std::all_of(main.workers.begin(), main.workers.end(), [](pid_t worker) {
+            const auto all = descriptors(worker);
+            return std::any_of(all.begin(), all.end(), [](const auto& descriptor) {
+                return descriptor.second == "anon_inode:[timerfd]";
+            });
+        });
+    }));
     const auto idle = held_by_workers();
     auto open = connect(main.port);
     if (is_http())
