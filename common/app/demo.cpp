@@ -307,6 +307,8 @@ void spawn(asio::any_io_executor executor, awaitable<void> conversation)
 
 awaitable<void> delay(std::chrono::milliseconds time)
 {
+    if (time == time.zero())
+        co_return;
     asio::steady_timer timer(co_await asio::this_coro::executor, time);
     co_await timer.async_wait(asio::use_awaitable);
 }

@@ -508,6 +508,9 @@ private:
                 if (!lines_.partial())
                     close_strays();
                 reading_paused_ = undelivered_.size() >= most_undelivered;
+                // Probably that was all; if not, waiting finds it. It spares one call per message.
+                if (!peer_is_gone_ && !lines_.partial())
+                    return;
             }
         } catch (const line_too_long& error) {
             break_off(error.what());

@@ -14,8 +14,8 @@
 namespace net {
 
 /// A connection fresh from accept(2). A handler takes it as what it needs: as `tcp::socket` to talk
-/// to the client; as `unique_fd` to give it to somebody else, so that Asio's epoll need not hear of
-/// it.
+/// to the client; as `unique_fd`, or as this, to give it to somebody else, so that Asio's epoll
+/// need not hear of it.
 class accepted {
 public:
     accepted(asio::any_io_executor executor, asio::ip::tcp protocol, unique_fd fd)
@@ -24,6 +24,9 @@ public:
     }
     operator asio::ip::tcp::socket() && { return {executor_, protocol_, fd_.release()}; }
     operator unique_fd() && noexcept { return std::move(fd_); }
+
+    int native_handle() const noexcept { return fd_.get(); }
+    [[nodiscard]] int release() noexcept { return fd_.release(); }
 
 private:
     asio::any_io_executor executor_;

@@ -19,7 +19,6 @@
 #include "app/terminal.hpp"
 
 using asio::awaitable;
-using asio::ip::tcp;
 
 namespace {
 
@@ -30,7 +29,7 @@ ipc::value message_for(std::size_t i)
 
 // A copy of the connection (socket is an lvalue: dup, not move) for each worker; ours closes at the
 // end.
-void send_to_all(app::demo& demo, workers::pool& work, tcp::socket socket)
+void send_to_all(app::demo& demo, workers::pool& work, net::accepted socket)
 {
     for (std::size_t i = 0; i < work.size(); ++i)
         if (work.serves(i))
@@ -63,7 +62,7 @@ awaitable<void> socket_fanout(app::demo& demo)
 
     std::size_t connections = 0;
     // [share]
-    server.on_connection([&](tcp::socket socket) {
+    server.on_connection([&](net::accepted socket) {
         if (!demo.options().quiet)
             app::print("connection");
         if (mode == "fork")
