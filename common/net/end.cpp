@@ -31,7 +31,7 @@ asio::awaitable<void> end(asio::ip::tcp::socket& socket, std::string data)
     socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
 
     const deadline patience(socket, std::chrono::seconds(1));
-    std::array<char, 4096> discarded;
+    static std::array<char, 4096> discarded; // nobody reads it: one for all connections
     for (std::size_t total = 0; !error && !patience.passed() && total < 64 * 1024;)
         total += co_await socket.async_read_some(asio::buffer(discarded),
                                                  asio::redirect_error(asio::use_awaitable, error));
