@@ -1,14 +1,16 @@
 // build: socket_fanout
 const { exercise, same } = require('../../../tests/notes/exercise.js')
 
-// Three connections from each of 16 addresses; all of 127.0.0.0/8 is this machine.
+// Three connections from each of 16 addresses, one after the other, so that in turn they would go to three workers; all of
+// 127.0.0.0/8 is this machine.
 const client = `node -e "
   const net = require('net')
-  const ask = (host, left) => {
+  const ask = i => {
+    const host = Math.floor(i / 3) + 1
     const socket = net.connect({ port: 8888, host: '127.0.0.1', localAddress: '127.0.0.' + host })
-    socket.on('data', data => console.log(host + ' ' + data)).on('end', () => left > 1 && ask(host, left - 1))
+    socket.on('data', data => console.log(host + ' ' + data)).on('end', () => i < 47 && ask(i + 1))
   }
-  for (let host = 1; host <= 16; host++) ask(host, 3)"`
+  ask(0)"`
 
 exercise(async ({ start, run }) => {
   await start('build/demos/socket_fanout --quiet --delay 0')
