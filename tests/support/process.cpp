@@ -231,6 +231,8 @@ exit_status process::wait_exit(milliseconds limit)
 
 bool process::has_ended()
 {
+    for (auto& stream : streams_)
+        read_available(stream);
     reap_if_ended();
     return status_.has_value();
 }

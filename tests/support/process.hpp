@@ -65,7 +65,7 @@ public:
 
     pid_t pid() const { return pid_; }
 
-    /// What has been read so far; the waiting functions read.
+    /// What has been read so far; the waiting functions read, and has_ended() does.
     const std::string& out() const { return streams_[0].text; }
     const std::string& err() const { return streams_[1].text; }
 

@@ -15,7 +15,8 @@ function options(folder) {
       delay: { type: 'string', default: '100' }, // for child.js
       mode: { type: 'string', default: 'rotate' }, // of socket_fanout: rotate, listing
       child: { type: 'string', multiple: true, default: [path.join(folder, 'child.js')] },
-      quiet: { type: 'boolean', default: false }
+      quiet: { type: 'boolean', default: false },
+      respawn: { type: 'boolean', default: false } // replace a worker that ends, after 100 ms; where main accepts
     }
   })
   return { ...values, port: Number(values.port), workers: Number(values.workers) }
@@ -33,8 +34,17 @@ function forkChild(options, i) {
 }
 
 function forkAll(options) {
-  return Array.from({ length: options.workers }, (_, i) => forkChild(options, i))
+  const work = Array.from({ length: options.workers }, (_, i) => forkChild(options, i))
+  const replace = i => {
+    if (ending) return
+    work[i] = forkChild(options, i)
+    work[i].on('exit', () => setTimeout(replace, 100, i))
+  }
+  if (options.respawn) work.forEach((child, i) => child.on('exit', () => setTimeout(replace, 100, i)))
+  return work
 }
+
+let ending = false
 
 /** On stderr, once every worker has what it needs. */
 function sayReady(address, work, client) {
@@ -46,6 +56,7 @@ function sayReady(address, work, client) {
 /** Workers end when their channel does; then nothing keeps this process here. */
 function endOnSignal(server, work) {
   const end = () => {
+    ending = true
     server.close()
     for (const child of work) if (child.connected) child.disconnect()
     const busy = setTimeout(() => process.exit(0), 2000) // what is still open then is cut

@@ -6,7 +6,7 @@ const cluster = require('node:cluster')
 const http = require('node:http')
 const { options, sayReady } = require('../main_process')
 
-const { host, port, workers } = options(__dirname)
+const { host, port, workers, respawn } = options(__dirname)
 
 if (cluster.isPrimary) {
   const work = Array.from({ length: workers }, () => cluster.fork().process)
@@ -16,6 +16,7 @@ if (cluster.isPrimary) {
       sayReady({ address, port: actual, family: address.includes(':') ? 'IPv6' : 'IPv4' }, work, 'node http_client.js')
     }
   })
+  if (respawn) cluster.on('exit', () => setTimeout(() => cluster.fork(), 100))
   const end = () => {
     for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGTERM')
   }

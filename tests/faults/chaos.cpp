@@ -1,0 +1,419 @@
+// A load of many clients while workers are killed, stopped and made to write garbage, all the time:
+// how many get their answer, how many a closed connection, and does one wait for ever?
+//
+//     build/tests/chaos --seconds 20            our three examples
+//     build/tests/chaos --seconds 20 --node     and the same in Node, for comparison
+//
+// Exit code 1 when a client of ours has hung, was served twice or refused, or the books do not
+// balance. The figures of Node are only shown.
+#include "support/proc_fs.hpp"
+#include "support/programs.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <netinet/in.h>
+#include <poll.h>
+#include <regex>
+#include <set>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace support;
+using std::string;
+using std::vector;
+using clock_type = std::chrono::steady_clock;
+
+namespace {
+
+constexpr int clients = 32;
+constexpr milliseconds between_blows{300};
+constexpr milliseconds until_stopped_is_killed{1000}; // by us, if nobody else has done it
+constexpr milliseconds hung_after{8000};
+constexpr milliseconds pause_when_refused{10};
+
+// ---- the load ----------------------------------------------------------------------------------
+
+struct scenario {
+    string title;
+    vector<string> command; // without --port
+    bool http = false;
+    bool ours = true;
+    bool one_reply = true; // a client must not get two
+    bool books = false;    // its main counts connections and prints the sum
+};
+
+struct figures {
+    std::atomic<std::size_t> requests{0}, answered{0}, closed{0}, refused{0}, hung{0}, twice{0};
+    std::atomic<long> longest_ms{0};
+};
+
+enum class ending { answered, closed, refused, hung, twice };
+
+struct socket_owner {
+    int fd = -1;
+    ~socket_owner() { ::close(fd); }
+};
+
+ending judge(const scenario& what, const string& reply)
+{
+    static const string net_mark = " 子进程：";
+    static const string http_mark = "Request handled by worker-";
+    const auto& mark = what.http ? http_mark : net_mark;
+    const auto at = reply.find(mark);
+    if (at == string::npos || at + mark.size() == reply.size())
+        return ending::closed; // nothing, or not all of it
+    return what.one_reply && reply.find(mark, at + 1) != string::npos ? ending::twice
+                                                                      : ending::answered;
+}
+
+ending ask_once(const scenario& what, std::uint16_t port)
+{
+    const socket_owner socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(socket.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+        return errno == ECONNREFUSED ? ending::refused : ending::closed;
+    // The plain examples answer unasked; a byte that nobody reads shows that it harms no answer.
+    const std::string_view request =
+        what.http   ? "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        : what.ours ? "?"
+                    : "";
+    if (!request.empty())
+        (void)::send(socket.fd, request.data(), request.size(), MSG_NOSIGNAL);
+
+    string reply;
+    const auto deadline = clock_type::now() + hung_after;
+    for (;;) {
+        const auto left =
+            std::chrono::duration_cast<milliseconds>(deadline - clock_type::now()).count();
+        pollfd readable{socket.fd, POLLIN, 0};
+        if (left <= 0 || ::poll(&readable, 1, static_cast<int>(left)) == 0)
+            return ending::hung;
+        char buffer[4096];
+        const auto size = ::recv(socket.fd, buffer, sizeof buffer, 0);
+        if (size <= 0)
+            return judge(what, reply);
+        reply.append(buffer, static_cast<std::size_t>(size));
+    }
+}
+
+void be_a_client(const scenario& what, std::uint16_t port, figures& count,
+                 const std::atomic<bool>& over)
+{
+    while (!over) {
+        const auto began = clock_type::now();
+        const auto end = ask_once(what, port);
+        const long took =
+            std::chrono::duration_cast<milliseconds>(clock_type::now() - began).count();
+        ++count.requests;
+        switch (end) {
+        case ending::answered:
+            ++count.answered;
+            break;
+        case ending::closed:
+            ++count.closed;
+            break;
+        case ending::refused:
+            ++count.refused;
+            std::this_thread::sleep_for(pause_when_refused);
+            break;
+        case ending::hung:
+            ++count.hung;
+            break;
+        case ending::twice:
+            ++count.twice;
+            break;
+        }
+        for (auto longest = count.longest_ms.load();
+             end != ending::hung && took > longest &&
+             !count.longest_ms.compare_exchange_weak(longest, took);) {
+        }
+    }
+}
+
+// ---- the blows ---------------------------------------------------------------------------------
+
+bool writes_garbage(pid_t worker)
+{
+    return command_line(worker).find("garbage_child.js") != string::npos;
+}
+
+/// Strikes one worker after the other, the one that has been there longest first.
+class fate {
+public:
+    void strike(pid_t main)
+    {
+        const auto workers = children(main);
+        std::erase_if(seen_, [&](pid_t pid) {
+            return std::find(workers.begin(), workers.end(), pid) == workers.end();
+        });
+        for (const auto pid : workers)
+            if (std::find(seen_.begin(), seen_.end(), pid) == seen_.end())
+                seen_.push_back(pid);
+
+        const auto now = clock_type::now();
+        for (auto stopped = stopped_.begin(); stopped != stopped_.end();) {
+            if (now < stopped->second) {
+                ++stopped;
+                continue;
+            }
+            if (std::find(workers.begin(), workers.end(), stopped->first) != workers.end())
+                ::kill(stopped->first, SIGKILL);
+            stopped = stopped_.erase(stopped);
+        }
+
+        const auto turn = blows_++ % 3;
+        for (const auto pid : seen_) {
+            if (stopped_.contains(pid) || !runs(pid) || (turn == 2) != writes_garbage(pid))
+                continue;
+            ::kill(pid, turn == 0 ? SIGKILL : turn == 1 ? SIGSTOP : SIGUSR2);
+            ++counts[turn];
+            if (turn == 1)
+                stopped_[pid] = now + until_stopped_is_killed;
+            // The next blow is for somebody else.
+            const auto place = std::find(seen_.begin(), seen_.end(), pid);
+            std::rotate(place, place + 1, seen_.end());
+            return;
+        }
+    }
+
+    /// Nobody stays stopped.
+    void end(pid_t main)
+    {
+        for (const auto pid : children(main))
+            if (stopped_.contains(pid))
+                ::kill(pid, SIGKILL);
+    }
+
+    std::array<int, 3> counts{}; // killed, stopped, garbage
+
+private:
+    std::size_t blows_ = 0;
+    vector<pid_t> seen_; // in order of appearance
+    std::map<pid_t, clock_type::time_point> stopped_;
+};
+
+// ---- one run -----------------------------------------------------------------------------------
+
+/// Of main and of our own kind of workers; a Node worker opens and closes what it likes.
+vector<std::size_t> sorted_descriptor_counts(pid_t main)
+{
+    vector<std::size_t> counts{descriptors(main).size()};
+    for (const auto worker : children(main))
+        counts.push_back(writes_garbage(worker) ? 0 : descriptors(worker).size());
+    std::sort(counts.begin() + 1, counts.end());
+    return counts;
+}
+
+/// Workers that a main leaves behind become children of ours (see support::process).
+void finish_off_orphans(pid_t main)
+{
+    for (const auto pid : children(::getpid()))
+        if (pid != main)
+            ::kill(pid, SIGKILL);
+}
+
+string to_text(const vector<std::size_t>& counts)
+{
+    string text;
+    for (const auto count : counts)
+        text += (text.empty() ? "" : "+") + std::to_string(count);
+    return text;
+}
+
+std::unique_ptr<running_demo> start(const scenario& what, std::uint16_t port)
+{
+    auto command = what.command;
+    command.insert(command.end(), {"--port", std::to_string(port)});
+    return std::make_unique<running_demo>(command);
+}
+
+/// True when all is as it must be.
+bool run(const scenario& what, std::chrono::seconds time)
+{
+    auto main = start(what, 0);
+    const auto port = main->port;
+    if (what.ours)
+        main->wait_until_at_rest();
+    const auto before = sorted_descriptor_counts(main->pid());
+
+    figures count;
+    std::atomic<bool> over{false};
+    vector<std::thread> load;
+    for (int i = 0; i < clients; ++i)
+        load.emplace_back([&] { be_a_client(what, port, count, over); });
+    fate blows;
+    int main_died = 0;
+    for (const auto end = clock_type::now() + time; clock_type::now() < end;) {
+        std::this_thread::sleep_for(between_blows);
+        if (!main->has_ended())
+            blows.strike(main->pid());
+        else { // Node's does, of a malformed line
+            ++main_died;
+            if (what.ours)
+                break;
+            finish_off_orphans(main->pid());
+            main.reset();
+            main = start(what, port);
+        }
+    }
+    blows.end(main->pid());
+    over = true;
+    for (auto& client : load)
+        client.join();
+
+    vector<string> wrong;
+    const auto expect = [&](bool good, const string& otherwise) {
+        if (!good)
+            wrong.push_back(otherwise);
+    };
+    auto after = before;
+    if (what.ours && !main_died) {
+        expect(eventually([&] {
+                   (void)main->has_ended(); // reads what it says
+                   return (after = sorted_descriptor_counts(main->pid())) == before;
+               }),
+               "descriptors were " + to_text(before) + " and are " + to_text(after));
+        const auto status = main->stop();
+        expect(status == exited(0), "its exit code is not 0");
+    }
+    expect(main_died == 0, "main has ended");
+    expect(count.hung == 0, "clients hung");
+    expect(count.twice == 0, "clients were served twice");
+    expect(count.refused == 0, "connections were refused");
+    expect(count.requests ==
+               count.answered + count.closed + count.refused + count.hung + count.twice,
+           "requests do not add up");
+    expect(blows.counts[0] > 0 && blows.counts[1] > 0 && (time.count() < 5 || blows.counts[2] > 0),
+           "not every kind of blow was struck");
+    string books = "-";
+    if (what.books) {
+        std::smatch sum;
+        const std::regex pattern("([0-9]+) accepted = ([0-9]+) handed over \\+ ([0-9]+) closed");
+        const string said = main->err();
+        if (std::regex_search(said, sum, pattern)) {
+            books = string(sum[1]) + " = " + string(sum[2]) + " + " + string(sum[3]);
+            expect(std::stoul(sum[1]) == std::stoul(sum[2]) + std::stoul(sum[3]),
+                   "main's books do not balance");
+            expect(std::stoul(sum[1]) == count.requests - count.refused,
+                   "main has accepted other than the clients have opened");
+            expect(count.answered <= std::stoul(sum[2]), "more answers than hand-overs");
+        } else {
+            expect(false, "main has not told its books");
+        }
+    }
+
+    std::printf("%-28s %8zu %8zu %6zu %7zu %5zu %5zu %7ld ms  %2d %2d %2d  %4d  %-22s %s\n",
+                what.title.c_str(), count.requests.load(), count.answered.load(),
+                count.closed.load(), count.refused.load(), count.hung.load(), count.twice.load(),
+                count.longest_ms.load(), blows.counts[0], blows.counts[1], blows.counts[2],
+                main_died, what.ours ? (to_text(before) + " " + to_text(after)).c_str() : "-",
+                books.c_str());
+    std::fflush(stdout);
+    if (!what.ours) {
+        if (!main->has_ended())
+            main->signal(SIGKILL);
+        (void)main->wait_exit();
+        finish_off_orphans(main->pid());
+        return true;
+    }
+    for (const auto& fault : wrong)
+        std::printf("  WRONG: %s\n", fault.c_str());
+    if (!wrong.empty())
+        std::printf(
+            "  its last words: %s\n",
+            main->err()
+                .substr(main->err().size() - std::min<std::size_t>(main->err().size(), 2000))
+                .c_str());
+    return wrong.empty();
+}
+
+// ---- what there is to run ----------------------------------------------------------------------
+
+scenario ours(const string& name, const string& mode = "")
+{
+    const auto own = demo(name + "_child") + " --delay 5";
+    const auto garbage = node() + " " + fixture("faults/garbage_child.js") + " " +
+                         fixture("interop/node/" + name + "/child.js");
+    scenario result{.title = name + (mode.empty() ? "" : " --mode " + mode),
+                    .command = {demo(name), "--respawn", "--ack-timeout", "500"},
+                    .http = name == "http_cluster",
+                    .one_reply = mode != "all",
+                    .books = name == "socket_fanout" && mode.empty()};
+    if (!mode.empty())
+        result.command.insert(result.command.end(), {"--mode", mode});
+    for (const auto& child : {own, own, own, garbage})
+        result.command.insert(result.command.end(), {"--child", child});
+    return result;
+}
+
+scenario in_node(const string& name, const string& script = "main")
+{
+    scenario result{.title = "Node: " + name + "/" + script + ".js",
+                    .command = {node(), fixture("interop/node/" + name + "/" + script + ".js"),
+                                "--delay", "5", "--quiet"},
+                    .http = name == "http_cluster",
+                    .ours = false};
+    // Whoever gave its only listener away cannot replace a worker, and is started again when all
+    // are gone: Node has no way to keep a listening socket without accepting from it.
+    if (name == "socket_fanout" || script == "cluster_main")
+        result.command.push_back("--respawn");
+    if (script == "main") {
+        const auto own = fixture("interop/node/" + name + "/child.js");
+        for (const auto& child : {own, own, own, fixture("faults/garbage_child.js")})
+            result.command.insert(result.command.end(), {"--child", child});
+        ::setenv("SERVES_AS", own.c_str(), 1);
+    }
+    return result;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    ::setenv("DELAY", "5", 1); // of the children in JavaScript
+    std::chrono::seconds time{20};
+    string only;
+    bool with_node = false;
+    for (int i = 1; i < argc; ++i) {
+        const string flag = argv[i];
+        if (flag == "--node")
+            with_node = true;
+        else if (flag == "--seconds" && i + 1 < argc)
+            time = std::chrono::seconds(std::stol(argv[++i]));
+        else if (flag == "--demo" && i + 1 < argc)
+            only = argv[++i];
+        else {
+            std::fprintf(stderr, "usage: chaos [--seconds N] [--demo NAME] [--node]\n");
+            return 2;
+        }
+    }
+
+    std::printf("%d clients; every %ld ms a worker is killed, stopped, or made to write garbage\n\n"
+                "%-28s %8s %8s %6s %7s %5s %5s %10s  %-8s %5s  %-22s %s\n",
+                clients, static_cast<long>(between_blows.count()), "", "requests", "answered",
+                "closed", "refused", "hung", "twice", "longest", "k  s  g", "mains", "descriptors",
+                "accepted = to workers + closed");
+    bool good = true;
+    for (const auto& what : {ours("socket_fanout"), ours("socket_fanout", "all"),
+                             ours("server_handoff"), ours("http_cluster")})
+        if (only.empty() || what.title == only)
+            good = run(what, time) && good;
+    if (with_node)
+        for (const auto& [name, script] : {std::pair{"socket_fanout", "main"},
+                                           {"server_handoff", "main"},
+                                           {"http_cluster", "main"},
+                                           {"http_cluster", "cluster_main"}})
+            run(in_node(name, script), time);
+    return good ? 0 : 1;
+}
