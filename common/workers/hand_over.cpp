@@ -2,7 +2,16 @@
 
 #include "workers/connection_progress.hpp"
 
+#include <asio/steady_timer.hpp>
+#include <asio/this_coro.hpp>
+
 namespace workers {
+
+namespace {
+
+constexpr std::chrono::milliseconds time_to_die{50};
+
+} // namespace
 
 // Who owns an unanswered connection, and what happens to it.
 //
@@ -36,8 +45,12 @@ asio::awaitable<handed> hand_over(std::shared_ptr<ipc::child_process> worker,
         co_return handed::refused;
     }
 
-    if (worker->running())
-        end_worker();
+    // A worker that dies has closed its channel a moment before it is gone.
+    asio::steady_timer moment(co_await asio::this_coro::executor, time_to_die);
+    moment.async_wait([worker, end_worker](std::error_code cancelled) {
+        if (!cancelled && worker->running())
+            end_worker();
+    });
     co_await worker->exited();
     co_return was_touched(connection.native_handle()) ? handed::spent : handed::back;
 }

@@ -22,8 +22,8 @@ enum class handed {
 /// `connection` is empty (over) or whole (all others).
 ///
 /// `end_worker` is called when the worker has ended the channel with this connection in doubt and
-/// still runs: as it may hold a copy, only its death can settle who owns the connection, and that
-/// is what is waited for.
+/// still runs 50 ms later: as it may hold a copy, only its death can settle who owns the
+/// connection, and that is what is waited for.
 asio::awaitable<handed> hand_over(std::shared_ptr<ipc::child_process> worker,
                                   ipc::handle& connection, ipc::value body,
                                   std::function<void()> end_worker);

@@ -145,7 +145,9 @@ public:
             next = *slot;
             const auto child = slots_[next].child;
             const auto end_worker = [&] {
-                if (!stopping_) // else it is we who have closed the channel, and it may finish
+                // Unless it has been ended for a better reason, or it is we who have closed the
+                // channel: then it may finish.
+                if (!stopping_ && slots_[next].fault.empty())
                     end(*child, "ended its channel without acknowledging a connection");
             };
             switch (co_await workers::hand_over(child, connection, body(next), end_worker)) {
@@ -430,7 +432,7 @@ private:
     void end(ipc::child_process& child, const std::string& fault)
     {
         for (auto& place : slots_)
-            if (place.child && place.child->pid() == child.pid() && place.fault.empty())
+            if (place.child && place.child->pid() == child.pid())
                 place.fault = fault;
         child.kill(SIGKILL);
     }

@@ -1,0 +1,254 @@
+// A connection on its way to a worker that fails: whose is it afterwards, and what does the client
+// get? The first of two workers is faulty_child, which fails as it is told; the second is ours.
+#include "support/proc_fs.hpp"
+#include "support/programs.hpp"
+#include "support/tcp.hpp"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+using namespace support;
+using std::string;
+using std::vector;
+
+namespace {
+
+// Less than the grace that a worker has which ends its channel by itself, and more than a loaded
+// machine needs to do what takes it a few milliseconds.
+constexpr milliseconds at_once{1500};
+
+class HandOverFaults : public testing::Test {
+protected:
+    static vector<string> arguments(const string& how, vector<string> more = {})
+    {
+        vector<string> result{"--workers", "2",
+                              "--child",   test_program("faulty_child") + " " + how,
+                              "--child",   demo("socket_fanout_child") + " --delay 0"};
+        result.insert(result.end(), more.begin(), more.end());
+        return result;
+    }
+
+    /// The first connection, which goes to the faulty worker, is answered by the other one.
+    static void expect_answer_of_the_other(const string& how, const string& said,
+                                           const vector<string>& more = {})
+    {
+        running_demo main("socket_fanout", arguments(how, more));
+        auto client = connect(main.port);
+        const auto answer = parse_reply(client.read_to_end(at_once));
+        EXPECT_EQ(answer.pid, main.workers[1]);
+        EXPECT_EQ(answer.message, "http socket1");
+        EXPECT_NE(main.err_line("worker " + std::to_string(main.workers[0]) + " ").find(said),
+                  string::npos)
+            << main.err();
+        EXPECT_TRUE(
+            eventually([&] { return !runs(main.workers[0]) && !is_zombie(main.workers[0]); }));
+        for (int i = 0; i < 3; ++i) // the service goes on
+            EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[1]);
+        EXPECT_EQ(main.stop(), exited(0));
+        EXPECT_NE(
+            main.err().find("4 accepted = 4 handed over + 0 closed without an answer; 1 times"),
+            string::npos)
+            << main.err();
+    }
+
+    /// The faulty worker has touched it: it is closed, and nobody else answers.
+    static void expect_closed(const string& how, const string& what_the_client_reads)
+    {
+        running_demo main("socket_fanout", arguments(how));
+        auto client = connect(main.port);
+        client.send(string(100, 'x'));
+        string reply;
+        try {
+            reply = client.read_to_end(at_once);
+        } catch (const std::system_error& error) { // closed with the client's bytes unread
+            EXPECT_EQ(error.code().value(), ECONNRESET);
+            reply = what_the_client_reads;
+        }
+        EXPECT_EQ(reply, what_the_client_reads);
+        EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[1]);
+        EXPECT_EQ(main.stop(), exited(0));
+        EXPECT_NE(main.err().find("2 accepted = 1 handed over + 1 closed without an answer"),
+                  string::npos)
+            << main.err();
+    }
+};
+
+TEST_F(HandOverFaults, B10_B11_AWorkerThatDiesWithTheConnectionUnreadLosesNoClient)
+{
+    expect_answer_of_the_other("die", "exited with code 9");
+}
+
+TEST_F(HandOverFaults, B11_AWorkerThatHangsUpAndLivesOnIsKilledAtOnce)
+{
+    expect_answer_of_the_other("hang_up", "ended its channel without acknowledging a connection");
+}
+
+TEST_F(HandOverFaults, A12_B11_AWorkerThatWritesGarbageIsKilledAndItsConnectionGivenOn)
+{
+    expect_answer_of_the_other("garbage", "not json");
+}
+
+TEST_F(HandOverFaults, B13_AStuckWorkerIsKilledAndReapedBeforeAnotherAnswers)
+{
+    expect_answer_of_the_other("hang", "has acknowledged nothing for 200 ms",
+                               {"--ack-timeout", "200"});
+}
+
+TEST_F(HandOverFaults, B12_AConnectionThatTheDeadHadReadFromIsClosedAndNotReplayed)
+{
+    expect_closed("read", "");
+}
+
+TEST_F(HandOverFaults, B12_AConnectionThatTheDeadHadWrittenToIsClosedAndNotReplayed)
+{
+    expect_closed("write", "twelve bytes");
+}
+
+TEST_F(HandOverFaults, A13_AnEndlessLineCostsABoundedAmountOfMemoryAndThatWorker)
+{
+    running_demo main("socket_fanout", arguments("endless"));
+    auto client = connect(main.port);
+    EXPECT_EQ(parse_reply(client.read_to_end()).pid, main.workers[1]);
+    const auto peak = std::stoul(status_field(main.pid(), "VmHWM")); // in kB
+    if (patient(milliseconds(1)) == milliseconds(1)) {               // sanitizers need more
+        EXPECT_LT(peak, 2 * 16 * 1024 + 16 * 1024u);
+    }
+    EXPECT_NE(main.err_line("broke the channel's protocol").find("16777216"), string::npos);
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+TEST_F(HandOverFaults, NobodyLeftClosesTheConnectionAtOnce)
+{
+    running_demo main("socket_fanout",
+                      {"--workers", "1", "--child", test_program("faulty_child") + " die"});
+    auto client = connect(main.port);
+    EXPECT_EQ(client.read_to_end(at_once), "");
+    EXPECT_EQ(main.wait_exit(), exited(1));
+}
+
+TEST_F(HandOverFaults, ModeForkGivesTheConnectionToAnotherChild)
+{
+    running_demo main("socket_fanout", arguments("die", {"--mode", "fork"}));
+    auto client = connect(main.port);
+    const auto answer = client.read_to_end(at_once);
+    EXPECT_EQ(parse_reply(answer).message, "socket");
+    client.close();
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+TEST_F(HandOverFaults, ModeAllIsAnsweredByTheOthers)
+{
+    running_demo main("socket_fanout",
+                      arguments("hang", {"--mode", "all", "--ack-timeout", "200"}));
+    for (int i = 0; i < 4; ++i)
+        EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[1]);
+    main.err_line("has acknowledged nothing");
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+TEST_F(HandOverFaults, StopEndsThoughAWorkerHangsWithAConnection)
+{
+    running_demo main("socket_fanout", arguments("hang"));
+    auto client = connect(main.port);
+    main.out_line("connection");
+    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(client.read_to_end(), "");
+    EXPECT_NE(main.err().find("1 accepted = 0 handed over + 1 closed"), string::npos) << main.err();
+}
+
+TEST_F(HandOverFaults, D8_ACrashLoopEndsMainWithExitCode1WhenTheLastIsGivenUp)
+{
+    running_demo main("socket_fanout", {"--respawn", "--workers", "1", "--child", "/bin/false"});
+    EXPECT_EQ(main.wait_exit(milliseconds(30'000)), exited(1)); // the pauses make about 11 s
+    std::size_t starts = 1;
+    for (const auto& line : lines(main.err()))
+        starts += line.find("takes its place") != string::npos;
+    EXPECT_EQ(starts, 8u);
+    EXPECT_NE(main.err().find("no worker is left"), string::npos) << main.err();
+}
+
+// ---- without room ------------------------------------------------------------------------------
+
+class Famine : public testing::TestWithParam<string> {};
+INSTANTIATE_TEST_SUITE_P(, Famine, testing::Values("root", "nobody"),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(Famine, A7_A8_SixtyFourDescriptorsLoseNoneOfFourHundredClients)
+{
+    start_options options{.descriptor_limit = 64};
+    if (GetParam() == "nobody") {
+        if (::geteuid() != 0)
+            GTEST_SKIP() << "we are not root: the other test has shown it";
+        options.uid = 65534;
+    }
+    running_demo main("socket_fanout", {"--delay", "0", "--quiet"}, options);
+    main.wait_until_at_rest();
+    const auto before = descriptor_counts(main);
+    vector<connection> open;
+    for (int i = 0; i < 400; ++i)
+        open.push_back(connect(main.port));
+    std::size_t answers = 0;
+    for (auto& client : open)
+        answers += parse_reply(client.read_to_end()).pid != 0;
+    EXPECT_EQ(answers, 400u);
+    open.clear();
+    EXPECT_TRUE(eventually([&] { return descriptor_counts(main) == before; }));
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+// ---- the listening socket ----------------------------------------------------------------------
+
+class HandedServerFaults : public testing::TestWithParam<string> {};
+INSTANTIATE_TEST_SUITE_P(, HandedServerFaults, testing::Values("server_handoff", "http_cluster"),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(HandedServerFaults, B13_AStoppedWorkerIsReplacedAndItsClientsReadTheEnd)
+{
+    running_demo main(GetParam(),
+                      {"--respawn", "--ack-timeout", "300", "--workers", "1", "--delay", "60000"});
+    auto client = connect(main.port);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    ASSERT_TRUE(
+        eventually([&] { return unread_bytes(main.port) == 0 || GetParam() != "http_cluster"; }));
+    ::kill(main.workers[0], SIGSTOP);
+    main.err_line("has been stopped for 300 ms and was killed");
+    main.err_line("takes its place");
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+TEST(RestartFaults, C6_StartsAgainAtOnceOnThePortItsConnectionsHaveJustLeft)
+{
+    std::uint16_t port = 0;
+    {
+        running_demo first("server_handoff", {"--delay", "0"});
+        port = first.port;
+        for (int i = 0; i < 5; ++i)
+            ask(port); // the server closes first, so that TIME_WAIT is on its side
+        EXPECT_EQ(first.stop(), exited(0));
+    }
+    running_demo second(
+        vector<string>{demo("server_handoff"), "--delay", "0", "--port", std::to_string(port)});
+    EXPECT_EQ(second.port, port);
+    EXPECT_NE(parse_reply(ask(port)).pid, 0);
+    EXPECT_EQ(second.stop(), exited(0));
+}
+
+// ---- bytes that nobody reads -------------------------------------------------------------------
+
+class UnreadInputFaults : public testing::TestWithParam<string> {};
+INSTANTIATE_TEST_SUITE_P(, UnreadInputFaults, testing::Values("socket_fanout", "server_handoff"),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(UnreadInputFaults, B8_B9_TwoHundredClientsThatTalkGetTheirWholeAnswer)
+{
+    running_demo main(GetParam(), {"--delay", "0", "--quiet"});
+    for (int i = 0; i < 200; ++i) {
+        auto client = connect(main.port);
+        client.send(string(i % 2 ? 1000 : 1, 'x'));
+        EXPECT_NE(parse_reply(client.read_to_end()).pid, 0);
+    }
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
+} // namespace

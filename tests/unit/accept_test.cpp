@@ -1,0 +1,106 @@
+// The accept loop when accept(2) fails. The linker puts our accept4 in the place of the real one
+// (--wrap), so that no line of the program knows about it.
+#include "channel_fixture.hpp"
+
+#include "net/listen.hpp"
+
+#include <deque>
+#include <gtest/gtest.h>
+#include <thread>
+
+namespace {
+std::deque<int> errors_to_come; // one for each call
+int calls = 0;
+} // namespace
+
+extern "C" int __real_accept4(int fd, sockaddr* address, socklen_t* length, int flags);
+extern "C" int __wrap_accept4(int fd, sockaddr* address, socklen_t* length, int flags);
+extern "C" int __wrap_accept4(int fd, sockaddr* address, socklen_t* length, int flags)
+{
+    ++calls;
+    if (errors_to_come.empty())
+        return __real_accept4(fd, address, length, flags);
+    errno = errors_to_come.front();
+    errors_to_come.pop_front();
+    return -1;
+}
+
+namespace {
+
+class Accept : public testing::Test {
+protected:
+    Accept() : server(context.get_executor(), ipc_test::tcp_server()), port(server.address().port())
+    {
+        errors_to_come.clear();
+        calls = 0;
+        server.on_connection([this](asio::ip::tcp::socket) { ++accepted; });
+    }
+    void connect()
+    {
+        clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        ASSERT_EQ(
+            ::connect(clients.back().get(), reinterpret_cast<sockaddr*>(&address), sizeof address),
+            0);
+    }
+    bool all_accepted()
+    {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        while (accepted < static_cast<int>(clients.size()) &&
+               std::chrono::steady_clock::now() < deadline)
+            context.run_one_for(std::chrono::milliseconds(20));
+        return accepted == static_cast<int>(clients.size());
+    }
+
+    asio::io_context context;
+    net::server server;
+    std::uint16_t port;
+    int accepted = 0;
+    std::vector<unique_fd> clients;
+};
+
+TEST_F(Accept, C9_GoesOnAfterEveryErrorThatConcernsOneConnection)
+{
+    for (const int error : {EINTR, ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, EPERM, EAGAIN}) {
+        errors_to_come = {error, error, error};
+        connect();
+        EXPECT_TRUE(all_accepted()) << std::strerror(error);
+    }
+}
+
+TEST_F(Accept, C9_PausesAfterAnErrorThatNobodyKnows)
+{
+    errors_to_come = {ETIMEDOUT};
+    connect();
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_TRUE(all_accepted());
+    EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(90));
+}
+
+TEST_F(Accept, C1_WithoutDescriptorsItTriesTenTimesASecondAndHeals)
+{
+    errors_to_come = {EMFILE, EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    connect();
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_TRUE(all_accepted());
+    EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(450));
+    EXPECT_LE(calls, 10);
+}
+
+TEST_F(Accept, C9_EndsWhenTheListenerItselfIsOfNoUse)
+{
+    for (const int error : {EBADF, EINVAL}) {
+        context.restart();
+        errors_to_come = {error};
+        connect();
+        EXPECT_THROW(while (context.run_one_for(std::chrono::seconds(5)) > 0){}, std::system_error);
+        server = net::server(context.get_executor(), ipc_test::tcp_server());
+        port = server.address().port();
+        server.on_connection([this](asio::ip::tcp::socket) { ++accepted; });
+    }
+}
+
+} // namespace
