@@ -74,7 +74,7 @@ TEST_P(EveryDemoFaults, SecondSignalForces)
     }
 }
 
-TEST_P(EveryDemoFaults, StubbornWorkersAreKilledInTheEnd)
+TEST_P(EveryDemoFaults, D10_StubbornWorkersAreKilledInTheEnd)
 {
     running_demo main(name(), stubborn({"--workers", "2"}));
     main.signal(SIGTERM);
@@ -115,7 +115,7 @@ TEST_P(EveryDemoFaults, LastWorkerGoneEndsMainWithExitCode1)
     EXPECT_NE(main.err().find(name() + ": no worker is left"), string::npos) << main.err();
 }
 
-TEST_P(EveryDemoFaults, KilledMainLeavesNobodyAndAFreePort)
+TEST_P(EveryDemoFaults, D3_KilledMainLeavesNobodyAndAFreePort)
 {
     for (const auto& arguments : {vector<string>{}, stubborn()}) {
         running_demo main(name(), arguments);
@@ -170,7 +170,7 @@ TEST_P(EveryDemoFaults, RespawnKeepsThePortWhileNobodyIsThere)
     EXPECT_EQ(main.stop(), exited(0));
 }
 
-TEST_P(EveryDemoFaults, EveryWorkerGoneAtOnceIsReaped)
+TEST_P(EveryDemoFaults, D2_EveryWorkerGoneAtOnceIsReaped)
 {
     running_demo main(name(), {"--workers", "8", "--respawn"});
     for (const auto worker : main.workers)

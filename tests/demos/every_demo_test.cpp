@@ -416,7 +416,7 @@ TEST_P(EveryDemo, WorkersInheritStandardStreamsAndChannelOnly)
     }
 }
 
-TEST_P(EveryDemo, WorkersBlockAndIgnoreNoSignal)
+TEST_P(EveryDemo, D11_WorkersBlockAndIgnoreNoSignal)
 {
     start_options with_odd_signals;
     with_odd_signals.before_exec = [] {
@@ -444,7 +444,7 @@ TEST_P(EveryDemo, WorkersLeadGroupsOfTheirOwn)
         EXPECT_EQ(::getpgid(worker), worker);
 }
 
-TEST_P(EveryDemo, WorksWithClosedStandardStreams)
+TEST_P(EveryDemo, D7_WorksWithClosedStandardStreams)
 {
     const auto without = [](int count) {
         start_options options;
@@ -487,7 +487,7 @@ TEST_P(EveryDemo, WorksWithClosedStandardStreams)
 // ---- what is left over
 // ---------------------------------------------------------------------------
 
-TEST_P(EveryDemo, AThousandConnectionsLeaveNothingBehind)
+TEST_P(EveryDemo, B7_AThousandConnectionsLeaveNothingBehind)
 {
     running_demo main(name(), {"--delay", "0", "--quiet"});
     const auto count = [&] {

@@ -61,7 +61,7 @@ TEST(HttpCluster, ClientPrintsBodyAndEnd)
     }
 }
 
-TEST(HttpCluster, OneConnectionStaysWithOneWorker)
+TEST(HttpCluster, C4_OneConnectionStaysWithOneWorker)
 {
     running_demo main("http_cluster");
     auto connection = connect(main.port);

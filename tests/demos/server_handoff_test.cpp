@@ -56,7 +56,7 @@ TEST(ServerHandoff, EveryWorkerCanAnswer)
     EXPECT_EQ(main.stop(), exited(0));
 }
 
-TEST(ServerHandoff, MainKeepsNothingOfTheServer)
+TEST(ServerHandoff, B6_MainKeepsNothingOfTheServer)
 {
     running_demo main("server_handoff");
     const auto server = listening_socket(main.port);
@@ -92,7 +92,7 @@ TEST(ServerHandoff, SendsInTheDocumentsOrder)
     EXPECT_EQ(order("5"), "01234");
 }
 
-TEST(ServerHandoff, IsReadyOnlyWhenEveryWorkerHoldsTheServer)
+TEST(ServerHandoff, C8_IsReadyOnlyWhenEveryWorkerHoldsTheServer)
 {
     // The first client after the ready line may already meet any of them: let the last worker be
     // the one.

@@ -93,7 +93,7 @@ TEST(SocketFanout, TallyOnStopAddsUp)
 
 // Who ends a shared connection first has answered; now and then two manage. But somebody always
 // does, and nobody dies of being late.
-TEST(SocketFanout, ModeAllGivesEveryConnectionAnAnswerAndEveryWorkerSurvives)
+TEST(SocketFanout, B3_ModeAllGivesEveryConnectionAnAnswerAndEveryWorkerSurvives)
 {
     running_demo main("socket_fanout", {"--mode", "all", "--delay", "20"});
     vector<connection> open;
@@ -187,7 +187,7 @@ TEST(SocketFanout, RefusesAnUnknownMode)
 // ---- when a worker fails while it is being given a connection
 // ------------------------------------
 
-TEST(SocketFanoutFaults, ConnectionOfAWorkerThatDiesUnacknowledgedGoesToAnother)
+TEST(SocketFanoutFaults, B11_ConnectionOfAWorkerThatDiesUnacknowledgedGoesToAnother)
 {
     running_demo main("socket_fanout", {"--delay", "0"});
     ::kill(main.workers[0], SIGSTOP);
@@ -200,7 +200,7 @@ TEST(SocketFanoutFaults, ConnectionOfAWorkerThatDiesUnacknowledgedGoesToAnother)
     EXPECT_EQ(main.stop(), exited(0));
 }
 
-TEST(SocketFanoutFaults, SilentWorkerIsKilledAfterTheAckTimeout)
+TEST(SocketFanoutFaults, B13_SilentWorkerIsKilledAfterTheAckTimeout)
 {
     running_demo main("socket_fanout", {"--delay", "0", "--ack-timeout", "200"});
     ::kill(main.workers[0], SIGSTOP);
@@ -222,7 +222,7 @@ TEST(SocketFanoutFaults, AckTimeoutOfZeroWaitsForEver)
     EXPECT_EQ(main.stop(), exited(0));
 }
 
-TEST(SocketFanoutFaults, ManyConnectionsOfADeadWorkerAllGetAnAnswer)
+TEST(SocketFanoutFaults, B11_ManyConnectionsOfADeadWorkerAllGetAnAnswer)
 {
     running_demo main("socket_fanout", {"--delay", "0"});
     ::kill(main.workers[2], SIGSTOP);
@@ -237,7 +237,7 @@ TEST(SocketFanoutFaults, ManyConnectionsOfADeadWorkerAllGetAnAnswer)
     EXPECT_EQ(main.stop(), exited(0));
 }
 
-TEST(SocketFanoutFaults, WorkerWithoutRoomForADescriptorLosesNoClient)
+TEST(SocketFanoutFaults, A7_WorkerWithoutRoomForADescriptorLosesNoClient)
 {
     // Each worker has room for a few connections at a time, and the clients are many.
     running_demo main("socket_fanout",
@@ -260,7 +260,7 @@ TEST(SocketFanoutFaults, WorkerWithoutRoomForADescriptorLosesNoClient)
     EXPECT_EQ(main.stop(), exited(0));
 }
 
-TEST(SocketFanoutFaults, MainWithoutDescriptorsGoesOnWhenItHasSomeAgain)
+TEST(SocketFanoutFaults, C1_MainWithoutDescriptorsGoesOnWhenItHasSomeAgain)
 {
     running_demo main("socket_fanout", {"--delay", "0", "--quiet"}, {.descriptor_limit = 40});
     // They stay open here, in the kernel's queue and in main, whatever main can hold.

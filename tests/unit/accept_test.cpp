@@ -103,4 +103,15 @@ TEST_F(Accept, C9_EndsWhenTheListenerItselfIsOfNoUse)
     }
 }
 
+// shutdown(2) on one copy would be the end for all.
+TEST_F(Accept, B4_ClosingOneCopyLeavesTheOthersListening)
+{
+    net::server other(context.get_executor(), unique_fd(::dup(server.native_handle())));
+    other.on_connection([this](asio::ip::tcp::socket) { ++accepted; });
+    server.close();
+    connect();
+    connect();
+    EXPECT_TRUE(all_accepted());
+}
+
 } // namespace

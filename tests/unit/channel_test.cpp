@@ -362,7 +362,7 @@ TEST_F(ChannelTest, ClosesAHandleThatBelongsToAnInternalMessage)
 
 // ---- sending handles ---------------------------------------------------------------------------
 
-TEST_F(ChannelTest, SendsAConnectionAndClosesItWhenItIsAcknowledged)
+TEST_F(ChannelTest, B1_SendsAConnectionAndClosesItWhenItIsAcknowledged)
 {
     const auto before = open_descriptors();
     auto [accepted, client] = tcp_pair();

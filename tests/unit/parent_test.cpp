@@ -80,7 +80,7 @@ TEST_F(Parent, ItsChannelIsCloseOnExecAndNonBlocking)
 }
 
 /// A Node process believes the variable without a look at the number (node-ipc trap 16).
-TEST_F(Parent, ANodeProcessStartedByTheChildHasNoChannel)
+TEST_F(Parent, D4_ANodeProcessStartedByTheChildHasNoChannel)
 {
     leave_channel(77);
     const auto channel = ipc::connect_to_parent(context.get_executor());
