@@ -26,14 +26,21 @@ std::system_error last_error(const char* call)
     return {errno, std::generic_category(), call};
 }
 
-tcp::endpoint local_endpoint(int fd)
+using name_call = int (*)(int, sockaddr*, socklen_t*);
+
+tcp::endpoint endpoint_of(int fd, name_call call, const char* name)
 {
     tcp::endpoint endpoint;
     auto length = static_cast<socklen_t>(endpoint.capacity());
-    if (::getsockname(fd, endpoint.data(), &length) != 0)
-        throw last_error("getsockname");
+    if (call(fd, endpoint.data(), &length) != 0)
+        throw last_error(name);
     endpoint.resize(length);
     return endpoint;
+}
+
+tcp::endpoint local_endpoint(int fd)
+{
+    return endpoint_of(fd, ::getsockname, "getsockname");
 }
 
 // Errors of accept(2) that concern one connection, not the listener: "treat like EAGAIN by
@@ -65,6 +72,11 @@ bool concerns_the_listener(int error)
 }
 
 } // namespace
+
+tcp::endpoint accepted::remote_endpoint() const
+{
+    return endpoint_of(fd_.get(), ::getpeername, "getpeername");
+}
 
 // Shared by the server object and the operation that waits for the next connection.
 class server::accept_loop : public std::enable_shared_from_this<accept_loop> {

@@ -25,6 +25,9 @@ public:
     operator asio::ip::tcp::socket() && { return {executor_, protocol_, fd_.release()}; }
     operator unique_fd() && noexcept { return std::move(fd_); }
 
+    /// socket.remoteAddress, remotePort. Throws std::system_error when the client has gone already.
+    asio::ip::tcp::endpoint remote_endpoint() const;
+
     int native_handle() const noexcept { return fd_.get(); }
     [[nodiscard]] int release() noexcept { return fd_.release(); }
 

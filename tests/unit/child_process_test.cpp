@@ -3,7 +3,6 @@
 
 #include "ipc/child_process.hpp"
 
-#include <asio/detached.hpp>
 #include <atomic>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -139,10 +138,12 @@ TEST(ServerInTransit, B14_AHundredHandoversUnderLoadResetNobody)
                 auto received = co_await receiver.receive();
                 server = std::move(received->handle); // and the old copy closes
             }
+        },
+        [&](std::exception_ptr failure) {
+            EXPECT_FALSE(failure);
             sender.close();
             receiver.close();
-        },
-        asio::detached);
+        });
     context.run();
     over = true;
     load.join();
