@@ -3,6 +3,7 @@
 #include "support/proc_fs.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
@@ -27,21 +28,28 @@ std::smatch match(const std::string& text, const std::regex& pattern)
     return found;
 }
 
+// Where it was built; or a copy of that, for a user who may not go there (./run test_as_nobody).
+std::string folder(const char* variable, const char* built)
+{
+    const char* elsewhere = std::getenv(variable);
+    return elsewhere ? elsewhere : built;
+}
+
 } // namespace
 
 std::string demo(const std::string& name)
 {
-    return PROGRAMS "/demos/" + name;
+    return folder("PROGRAMS", PROGRAMS) + "/demos/" + name;
 }
 
 std::string client(const std::string& name)
 {
-    return PROGRAMS "/clients/" + name;
+    return folder("PROGRAMS", PROGRAMS) + "/clients/" + name;
 }
 
 std::string test_program(const std::string& name)
 {
-    return PROGRAMS "/tests/" + name;
+    return folder("PROGRAMS", PROGRAMS) + "/tests/" + name;
 }
 
 std::string node()
@@ -51,7 +59,7 @@ std::string node()
 
 std::string fixture(const std::string& path)
 {
-    return TESTS_FOLDER "/" + path;
+    return folder("TESTS_FOLDER", TESTS_FOLDER) + "/" + path;
 }
 
 ready_line parse_ready_line(const std::string& line)
