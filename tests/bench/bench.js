@@ -240,7 +240,7 @@ function circumstances (words, effort) {
   return {
     command: ['./run bench', ...words].join(' '),
     date: new Date().toISOString().slice(0, 10),
-    kernel: os.release(),
+    kernel: os.release().split('-')[0], // what comes after it names a build
     cores: os.cpus().length,
     versions: { node: process.versions.node, nginx: version('nginx', '-v'), wrk: version('wrk', '-v'), 'g++': version('g++', '--version') },
     effort

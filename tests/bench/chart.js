@@ -91,7 +91,7 @@ function drawSharing (data) {
   drawing.y += 20
   drawing.add(
     drawing.text(left, drawing.y, `share of each of the ${data.workers} workers`, 'class="note"'),
-    drawing.text(right + 14, drawing.y, 'sleeps per connection', 'class="note"'),
+    drawing.text(right + 14, drawing.y, 'sleeps each', 'class="note"'),
     drawing.text(width - 16, drawing.y, 'woken in vain', 'class="note" text-anchor="end"'))
   drawing.y += 6
   for (const { title, connections, sleeps_per_connection: sleeps, woken_for_nothing: vain } of data.ways) {
@@ -109,7 +109,7 @@ function drawSharing (data) {
       drawing.text(width - 16, drawing.y + 14, vain ?? 'not counted', 'text-anchor="end"'))
     drawing.y += 22
   }
-  drawing.note('Sleeps: voluntary context switches of all processes of the server.')
+  drawing.note('Sleeps each: voluntary context switches of all processes of the server, for one connection.')
   drawing.note(source(data))
   return drawing
 }
