@@ -95,7 +95,7 @@ TEST_P(EveryDemoFaults, KilledWorkerIsOneLineAndTheOthersServe)
     for (const auto pid : answers)
         EXPECT_TRUE(pid != dead && std::count(main.workers.begin(), main.workers.end(), pid))
             << pid;
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
     const auto said = said_later(main);
     ASSERT_GE(said.size(), 2u);
     EXPECT_NE(said[0].find("SIGKILL"), string::npos) << said[0];
@@ -157,7 +157,7 @@ TEST_P(EveryDemoFaults, RespawnReplacesAKilledWorker)
     const auto answers = ask_who(main.port, 8);
     for (const auto pid : answers)
         EXPECT_TRUE(std::count(now.begin(), now.end(), pid)) << pid;
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
     EXPECT_NE(main.err().find("stopping: 4 workers"), string::npos) << main.err();
 }
 
@@ -167,7 +167,7 @@ TEST_P(EveryDemoFaults, RespawnKeepsThePortWhileNobodyIsThere)
     ::kill(main.workers[0], SIGKILL);
     const auto answers = ask_who(main.port, 3); // not refused, though it comes between two workers
     EXPECT_EQ(answers.count(main.workers[0]), 0u);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST_P(EveryDemoFaults, D2_EveryWorkerGoneAtOnceIsReaped)
@@ -180,7 +180,7 @@ TEST_P(EveryDemoFaults, D2_EveryWorkerGoneAtOnceIsReaped)
     for (const auto child : children(main.pid()))
         EXPECT_FALSE(is_zombie(child));
     EXPECT_EQ(ask_who(main.port, 8).size(), 8u);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST_P(EveryDemoFaults, ClientsThatVanishLeaveNoDescriptor)
@@ -204,7 +204,7 @@ TEST_P(EveryDemoFaults, ClientsThatVanishLeaveNoDescriptor)
     EXPECT_TRUE(eventually([&] { return unread_bytes(main.port) == 0 && count() == before; }))
         << before << " became " << count();
     EXPECT_EQ(ask_who(main.port, 4).size(), 4u);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 } // namespace

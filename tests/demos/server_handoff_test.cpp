@@ -110,7 +110,7 @@ TEST(ServerHandoffFaults, WorkersServeWhileMainIsStopped)
     for (int i = 0; i < 20; ++i)
         expect_answer_of_its_slot(main, ask(main.port));
     main.signal(SIGCONT);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST(ServerHandoffFaults, ACrashLoopIsGivenUpAndTheOthersServe)
@@ -123,7 +123,7 @@ TEST(ServerHandoffFaults, ACrashLoopIsGivenUpAndTheOthersServe)
     for (int i = 0; i < 4; ++i)
         EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[0]);
     EXPECT_EQ(children(main.pid()).size(), 1u);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 } // namespace

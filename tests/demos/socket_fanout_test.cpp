@@ -197,7 +197,7 @@ TEST(SocketFanoutFaults, B11_ConnectionOfAWorkerThatDiesUnacknowledgedGoesToAnot
     EXPECT_NE(slot_of(main, first.read_to_end(milliseconds(3000))), 0u);
     for (int i = 0; i < 8; ++i)
         EXPECT_NE(slot_of(main, ask(main.port)), 0u);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST(SocketFanoutFaults, B13_SilentWorkerIsKilledAfterTheAckTimeout)
@@ -207,7 +207,7 @@ TEST(SocketFanoutFaults, B13_SilentWorkerIsKilledAfterTheAckTimeout)
     EXPECT_NE(slot_of(main, ask(main.port)), 0u);
     main.err_line("worker " + std::to_string(main.workers[0]));
     EXPECT_TRUE(eventually([&] { return children(main.pid()).size() == 3; }));
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST(SocketFanoutFaults, AckTimeoutOfZeroWaitsForEver)
@@ -219,7 +219,7 @@ TEST(SocketFanoutFaults, AckTimeoutOfZeroWaitsForEver)
         EXPECT_EQ(slot_of(main, ask(main.port)), k);
     ::kill(main.workers[0], SIGCONT);
     EXPECT_EQ(slot_of(main, first.read_to_end()), 0u);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST(SocketFanoutFaults, B11_ManyConnectionsOfADeadWorkerAllGetAnAnswer)
@@ -234,7 +234,7 @@ TEST(SocketFanoutFaults, B11_ManyConnectionsOfADeadWorkerAllGetAnAnswer)
     ::kill(main.workers[2], SIGKILL);
     for (auto& connection : open)
         EXPECT_NE(slot_of(main, connection.read_to_end(milliseconds(3000))), 2u);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST(SocketFanoutFaults, A7_WorkerWithoutRoomForADescriptorLosesNoClient)
@@ -257,7 +257,7 @@ TEST(SocketFanoutFaults, A7_WorkerWithoutRoomForADescriptorLosesNoClient)
     EXPECT_EQ(answers.size(), 60u);
     for (const auto& line : answers)
         slot_of(main, line);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST(SocketFanoutFaults, C1_MainWithoutDescriptorsGoesOnWhenItHasSomeAgain)
@@ -272,7 +272,7 @@ TEST(SocketFanoutFaults, C1_MainWithoutDescriptorsGoesOnWhenItHasSomeAgain)
     ::kill(main.workers[0], SIGCONT);
     for (auto& connection : waiting)
         slot_of(main, connection.read_to_end());
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 } // namespace

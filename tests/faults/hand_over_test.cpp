@@ -45,7 +45,7 @@ protected:
             eventually([&] { return !runs(main.workers[0]) && !is_zombie(main.workers[0]); }));
         for (int i = 0; i < 3; ++i) // the service goes on
             EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[1]);
-        EXPECT_EQ(main.stop(), exited(0));
+        EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
         EXPECT_NE(
             main.err().find("4 accepted = 4 handed over + 0 closed without an answer; 1 times"),
             string::npos)
@@ -67,7 +67,7 @@ protected:
         }
         EXPECT_EQ(reply, what_the_client_reads);
         EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[1]);
-        EXPECT_EQ(main.stop(), exited(0));
+        EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
         EXPECT_NE(main.err().find("2 accepted = 1 handed over + 1 closed without an answer"),
                   string::npos)
             << main.err();
@@ -115,7 +115,7 @@ TEST_F(HandOverFaults, A13_AnEndlessLineCostsABoundedAmountOfMemoryAndThatWorker
         EXPECT_LT(peak, 2 * 16 * 1024 + 16 * 1024u);
     }
     EXPECT_NE(main.err_line("broke the channel's protocol").find("16777216"), string::npos);
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST_F(HandOverFaults, NobodyLeftClosesTheConnectionAtOnce)
@@ -134,7 +134,7 @@ TEST_F(HandOverFaults, ModeForkGivesTheConnectionToAnotherChild)
     const auto answer = client.read_to_end(at_once);
     EXPECT_EQ(parse_reply(answer).message, "socket");
     client.close();
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST_F(HandOverFaults, ModeAllIsAnsweredByTheOthers)
@@ -144,7 +144,7 @@ TEST_F(HandOverFaults, ModeAllIsAnsweredByTheOthers)
     for (int i = 0; i < 4; ++i)
         EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[1]);
     main.err_line("has acknowledged nothing");
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST_F(HandOverFaults, StopEndsThoughAWorkerHangsWithAConnection)
@@ -194,7 +194,7 @@ TEST_P(Famine, A7_A8_SixtyFourDescriptorsLoseNoneOfFourHundredClients)
     EXPECT_EQ(answers, 400u);
     open.clear();
     EXPECT_TRUE(eventually([&] { return descriptor_counts(main) == before; }));
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 // ---- the listening socket ----------------------------------------------------------------------
@@ -214,7 +214,7 @@ TEST_P(HandedServerFaults, B13_AStoppedWorkerIsReplacedAndItsClientsReadTheEnd)
     ::kill(main.workers[0], SIGSTOP);
     main.err_line("has been stopped for 300 ms and was killed");
     main.err_line("takes its place");
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST(RestartFaults, C6_StartsAgainAtOnceOnThePortItsConnectionsHaveJustLeft)
@@ -225,13 +225,13 @@ TEST(RestartFaults, C6_StartsAgainAtOnceOnThePortItsConnectionsHaveJustLeft)
         port = first.port;
         for (int i = 0; i < 5; ++i)
             ask(port); // the server closes first, so that TIME_WAIT is on its side
-        EXPECT_EQ(first.stop(), exited(0));
+        EXPECT_EQ(first.stop_and_settle_accounts(), exited(0));
     }
     running_demo second(
         vector<string>{demo("server_handoff"), "--delay", "0", "--port", std::to_string(port)});
     EXPECT_EQ(second.port, port);
     EXPECT_NE(parse_reply(ask(port)).pid, 0);
-    EXPECT_EQ(second.stop(), exited(0));
+    EXPECT_EQ(second.stop_and_settle_accounts(), exited(0));
 }
 
 // ---- bytes that nobody reads -------------------------------------------------------------------
@@ -248,7 +248,7 @@ TEST_P(UnreadInputFaults, B8_B9_TwoHundredClientsThatTalkGetTheirWholeAnswer)
         client.send(string(i % 2 ? 1000 : 1, 'x'));
         EXPECT_NE(parse_reply(client.read_to_end()).pid, 0);
     }
-    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 } // namespace

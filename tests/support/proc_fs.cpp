@@ -74,6 +74,29 @@ std::vector<tcp_socket> sockets_of(std::uint16_t port)
     return result;
 }
 
+/// What an epoll is told to watch.
+struct registration {
+    int descriptor;
+    std::size_t inode;
+};
+
+std::vector<registration> registrations(pid_t pid)
+{
+    std::vector<registration> result;
+    for (const auto& [fd, what] : descriptors(pid)) {
+        if (what != "anon_inode:[eventpoll]")
+            continue;
+        // "tfd:  7 events: 19 data: 5581... pos:0 ino:1a2b sdev:8"
+        std::istringstream lines(read(folder(pid) + "fdinfo/" + std::to_string(fd)));
+        for (std::string line; std::getline(lines, line);)
+            if (const auto at = line.find("ino:");
+                at != std::string::npos && line.starts_with("tfd:"))
+                result.push_back(
+                    {std::stoi(line.substr(4)), std::stoul(line.substr(at + 4), nullptr, 16)});
+    }
+    return result;
+}
+
 } // namespace
 
 bool runs(pid_t pid)
@@ -163,19 +186,22 @@ bool holds(pid_t pid, const std::string& socket)
 
 bool epoll_watches(pid_t pid, const std::string& socket)
 {
-    const auto inode = std::stoul(socket.substr(socket.find('[') + 1));
-    for (const auto& [fd, what] : descriptors(pid)) {
-        if (what != "anon_inode:[eventpoll]")
-            continue;
-        // "tfd:  7 events: 19 data: 5581... pos:0 ino:1a2b sdev:8"
-        std::istringstream lines(read(folder(pid) + "fdinfo/" + std::to_string(fd)));
-        for (std::string line; std::getline(lines, line);)
-            if (const auto at = line.find("ino:");
-                at != std::string::npos && line.starts_with("tfd:"))
-                if (std::stoul(line.substr(at + 4), nullptr, 16) == inode)
-                    return true;
-    }
-    return false;
+    const auto all = registrations(pid);
+    return std::any_of(all.begin(), all.end(), [&](const auto& watched) {
+        return "socket:[" + std::to_string(watched.inode) + "]" == socket;
+    });
+}
+
+std::size_t epoll_ghosts(pid_t pid)
+{
+    const auto open = descriptors(pid);
+    const auto all = registrations(pid);
+    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const auto& watched) {
+        const auto found = open.find(watched.descriptor);
+        return found == open.end() ||
+               (found->second.starts_with("socket:") &&
+                found->second != "socket:[" + std::to_string(watched.inode) + "]");
+    }));
 }
 
 } // namespace support

@@ -43,4 +43,8 @@ bool holds(pid_t pid, const std::string& socket);
 /// closed?
 bool epoll_watches(pid_t pid, const std::string& socket);
 
+/// Registrations with an epoll of this process whose descriptor here is closed, or something else
+/// by now: the kernel keeps them as long as another process has a copy of what they were for.
+std::size_t epoll_ghosts(pid_t pid);
+
 } // namespace support

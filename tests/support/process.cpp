@@ -11,6 +11,7 @@
 #include <ostream>
 #include <poll.h>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -300,8 +301,14 @@ void process::reap_if_ended()
 
 std::string process::story() const
 {
-    return "--- " + name_ + " " + std::to_string(pid_) + ", stdout:\n" + out() + "--- stderr:\n" +
-           err() + "---\n";
+    std::ostringstream text;
+    text << "--- " << name_ << ' ' << pid_ << ", ";
+    if (status_)
+        text << *status_;
+    else
+        text << "still running";
+    text << ", stdout:\n" << out() << "--- stderr:\n" << err() << "---\n";
+    return text.str();
 }
 
 outcome run(std::vector<std::string> command, start_options options, milliseconds limit)

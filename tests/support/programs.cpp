@@ -2,6 +2,8 @@
 
 #include "support/proc_fs.hpp"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <regex>
@@ -117,6 +119,56 @@ std::vector<std::size_t> descriptor_counts(const running_demo& main)
     for (const auto worker : main.workers)
         counts.push_back(descriptors(worker).size());
     return counts;
+}
+
+namespace {
+
+/// What is left of connections, in words; empty when nothing is.
+std::string unsettled(pid_t main, std::uint16_t port)
+{
+    if (const auto held = open_connections(port); held > 0)
+        return std::to_string(held) + " connections are still held";
+    std::string listener;
+    try {
+        listener = listening_socket(port);
+    } catch (const std::runtime_error&) { // nobody holds it: the last worker is gone
+    }
+    const auto workers = children(main);
+    const auto check = [&](pid_t pid, std::size_t channels) -> std::string {
+        const auto who = std::to_string(pid);
+        if (is_zombie(pid))
+            return who + " is a zombie";
+        const auto all = descriptors(pid);
+        const auto sockets =
+            static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const auto& open) {
+                return open.second.starts_with("socket:") && open.second != listener;
+            }));
+        if (sockets != channels)
+            return who + " has " + std::to_string(sockets) + " sockets instead of " +
+                   std::to_string(channels);
+        if (const auto ghosts = epoll_ghosts(pid); ghosts > 0)
+            return who + " watches " + std::to_string(ghosts) + " closed descriptors";
+        return {};
+    };
+    std::string problem = check(main, workers.size());
+    for (auto worker = workers.begin(); problem.empty() && worker != workers.end(); ++worker)
+        problem = check(*worker, 1);
+    return problem;
+}
+
+} // namespace
+
+exit_status running_demo::stop_and_settle_accounts()
+{
+    EXPECT_TRUE(eventually([this] { return unsettled(pid(), port).empty(); }))
+        << unsettled(pid(), port);
+    const auto status = stop();
+    static const std::regex books("([0-9]+) accepted = ([0-9]+) handed over \\+ ([0-9]+) closed");
+    std::smatch figures;
+    if (std::regex_search(err(), figures, books)) {
+        EXPECT_EQ(std::stoul(figures[1]), std::stoul(figures[2]) + std::stoul(figures[3]));
+    }
+    return status;
 }
 
 reply parse_reply(const std::string& line)

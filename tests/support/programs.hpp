@@ -37,6 +37,12 @@ public:
     /// SIGTERM, then the end; returns when its output is closed, so no worker is left either.
     exit_status stop();
 
+    /// The same at the end of a fault test, when all clients are gone: fails the test if anything
+    /// does not add up. Nobody holds a connection any more; main has a channel for each worker,
+    /// each worker has one, and but for the listener they have no other socket; no zombie; no epoll
+    /// that watches what is closed; and where main keeps books, they balance.
+    exit_status stop_and_settle_accounts();
+
     /// Until every worker waits for something to do: "ready" means that it has been started and
     /// holds what it needs, but its program may not have come so far as to open all that it always
     /// has open.
