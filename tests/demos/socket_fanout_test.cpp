@@ -116,6 +116,8 @@ TEST(SocketFanout, B3_ModeAllGivesEveryConnectionAnAnswerAndEveryWorkerSurvives)
     EXPECT_GE(answers, 40u);
     EXPECT_EQ(children(main.pid()).size(), 4u);
     EXPECT_TRUE(std::all_of(main.workers.begin(), main.workers.end(), runs));
+    open.clear();
+    ASSERT_TRUE(eventually([&] { return open_connections(main.port) == 0; }));
     const auto idle = descriptors(main.pid()).size();
     for (int i = 0; i < 40; ++i)
         ask(main.port);
