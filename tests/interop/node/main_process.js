@@ -46,11 +46,13 @@ function forkAll(options) {
 
 let ending = false
 
-/** On stderr, once every worker has what it needs. */
+/** On stderr, once every worker has what it needs. `client` is a script beside this one. */
 function sayReady(address, work, client) {
+  const command = `node ${path.relative('', path.join(__dirname, client))}`
+  const port = address.port === 8888 ? '' : ` --port ${address.port}`
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
   const pids = work.length ? `workers ${work.map(child => child.pid).join(' ')}` : 'no workers yet'
-  console.error(`listening on ${host}:${address.port}, ${pids}; try: ${client} --port ${address.port}`)
+  console.error(`listening on ${host}:${address.port}, ${pids}; try: ${command}${port}`)
 }
 
 /** Workers end when their channel does; then nothing keeps this process here. */

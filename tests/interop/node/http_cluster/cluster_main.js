@@ -13,7 +13,7 @@ if (cluster.isPrimary) {
   let listening = 0
   cluster.on('listening', (worker, { address, port: actual }) => {
     if (++listening === workers) {
-      sayReady({ address, port: actual, family: address.includes(':') ? 'IPv6' : 'IPv4' }, work, 'node http_client.js')
+      sayReady({ address, port: actual, family: address.includes(':') ? 'IPv6' : 'IPv4' }, work, 'http_client.js')
     }
   })
   if (respawn) cluster.on('exit', () => setTimeout(() => cluster.fork(), 100))

@@ -15,6 +15,6 @@ server.listen(port, host, () => {
   work.forEach((child, i) => child.send(`http server${i}`, server))
 
   server.close()
-  sayReady(address, work, 'node http_client.js')
+  sayReady(address, work, 'http_client.js')
 })
 endOnSignal(server, work)

@@ -16,6 +16,6 @@ server.listen(port, host, () => {
   for (const i of order) work[i].send(`http server${i}`, server)
 
   server.close()
-  sayReady(address, work, 'node net_client.js')
+  sayReady(address, work, 'net_client.js')
 })
 endOnSignal(server, work)

@@ -26,6 +26,6 @@ server.on('connection', socket => {
 })
 
 server.listen(port, host, () => {
-  sayReady(server.address(), work, 'node net_client.js')
+  sayReady(server.address(), work, 'net_client.js')
 })
 endOnSignal(server, work)
