@@ -32,7 +32,7 @@ async function exercise(story) {
     const command = await session.start(typed)
     const ready = () => command.lines.some(line => line.startsWith('listening on '))
     if (!await session.until(() => ready() || command.exit !== null, 20000) || !ready())
-      throw `${typed}\n  is not ready; it said: ${command.lines.join('\n  ') || 'nothing'}`
+      throw `${typed}\n  has not said "listening on ..."; it said: ${command.lines.join('\n  ') || 'nothing'}`
     session.look()
     const stop = async () => {
       command.signal('SIGINT')
