@@ -26,11 +26,14 @@ using asio::awaitable;
 
 namespace {
 
+// Unlike Node's process.pid, getpid() is a system call: asked once.
+const pid_t pid = ::getpid();
+
 // [handle]
 void handle(const http::request&, http::response res)
 {
     res.write_head(200, {{"Content-Type", "text/plain"}});
-    res.end("Request handled by worker-" + std::to_string(::getpid()));
+    res.end("Request handled by worker-" + std::to_string(pid));
 }
 // [/handle]
 
