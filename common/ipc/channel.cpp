@@ -57,8 +57,8 @@ constexpr int most_retransmissions = 3;
 // nlohmann's parser needs no stack for depth, its destructor does; it overflows near 60,000.
 constexpr int deepest_nesting = 1000;
 
-// Reading pauses while this much waits for receive(), so that a peer that talks faster than we
-// listen fills its own socket buffer instead of our memory.
+// Reading pauses while so many messages, or line_limit bytes of them, wait for receive(), so that a
+// peer that talks faster than we listen fills its own socket buffer instead of our memory.
 constexpr std::size_t most_undelivered = 4096;
 
 // One turn of reading: a peer that never stops talking must leave us time for everybody else. When
@@ -199,11 +199,13 @@ public:
     {
         for (;;) {
             if (!undelivered_.empty()) {
-                message next = std::move(undelivered_.front());
+                arrival next = std::move(undelivered_.front());
                 undelivered_.pop_front();
-                if (reading_paused_ && undelivered_.size() < most_undelivered / 2)
+                undelivered_bytes_ -= next.size;
+                if (reading_paused_ && undelivered_.size() < most_undelivered / 2 &&
+                    undelivered_bytes_ <= settings_.line_limit / 2)
                     resume_reading();
-                co_return next;
+                co_return std::move(next.content);
             }
             if (broken_)
                 std::rethrow_exception(std::exchange(broken_, nullptr));
@@ -315,9 +317,7 @@ private:
     {
         if (outgoing.is_answer)
             --unread_answers_;
-        if (outgoing.carries_handle)
-            start_ack_deadline();
-        else
+        if (!outgoing.carries_handle)
             finish(outgoing, nullptr);
     }
 
@@ -400,8 +400,12 @@ private:
             return;
         if (++unread_answers_ > most_unread_answers)
             return break_off("it does not read our answers");
+        queued_bytes_ += line.size();
+        if (queued_bytes_ > settings_.queue_limit)
+            return break_off("it does not read our answers");
         auto answer = std::make_shared<transfer>(socket_.get_executor());
         answer->line = std::move(line);
+        answer->counted = true;
         answer->is_answer = true;
         queue.push_back(std::move(answer));
         write();
@@ -435,6 +439,7 @@ private:
             return settle(std::make_exception_ptr(handle_not_received()));
         in_doubt_->written = 0;
         wire_.push_back(in_doubt_);
+        start_ack_deadline();
         write();
     }
 
@@ -504,10 +509,10 @@ private:
                 std::string_view line;
                 while (open_ && lines_.next(line))
                     on_line(line);
-                // With no line begun, what is left belongs to no message.
-                if (!lines_.partial())
-                    close_strays();
-                reading_paused_ = undelivered_.size() >= most_undelivered;
+                // A line that has begun may own the descriptor that came with its first byte.
+                close_strays(lines_.partial() ? 1 : 0);
+                reading_paused_ = undelivered_.size() >= most_undelivered ||
+                                  undelivered_bytes_ > settings_.line_limit;
                 // Probably that was all; if not, waiting finds it. It spares one call per message.
                 if (!peer_is_gone_ && !lines_.partial())
                     return;
@@ -519,14 +524,15 @@ private:
         }
     }
 
-    void close_strays()
+    // Closes what belongs to no message: all descriptors but the first `owned`.
+    void close_strays(std::size_t owned)
     {
-        if (received_descriptors_.empty())
+        if (received_descriptors_.size() <= owned)
             return;
-        strays_ += received_descriptors_.size();
-        warn(std::to_string(received_descriptors_.size()) +
-             " descriptor(s) that belong to no message");
-        received_descriptors_.clear();
+        const auto count = received_descriptors_.size() - owned;
+        strays_ += count;
+        warn(std::to_string(count) + " descriptor(s) that belong to no message");
+        received_descriptors_.resize(owned);
     }
 
     void break_off(const std::string& why)
@@ -554,11 +560,11 @@ private:
                                  ? received_descriptors_.front().get()
                                  : -1});
         if (envelope)
-            on_envelope(std::move(parsed));
+            on_envelope(std::move(parsed), line.size());
         else if (!command.empty())
             on_internal(command, parsed);
         else
-            deliver({value(std::move(parsed)), {}});
+            deliver({value(std::move(parsed)), {}}, line.size());
     }
 
     void on_internal(std::string_view command, const json& parsed)
@@ -575,7 +581,7 @@ private:
         // Node.
     }
 
-    void on_envelope(json envelope)
+    void on_envelope(json envelope, std::size_t size)
     {
         if (received_descriptors_.empty())
             return write_at_once(nack_line);
@@ -601,12 +607,14 @@ private:
         if (!internal_command(body).empty())
             return; // cluster's business: not ours, so its descriptor closes here
         deliver(
-            {value(std::move(body)), {kind, std::move(fd), lease(string_member(envelope, "key"))}});
+            {value(std::move(body)), {kind, std::move(fd), lease(string_member(envelope, "key"))}},
+            size);
     }
 
-    void deliver(message incoming)
+    void deliver(message incoming, std::size_t size)
     {
-        undelivered_.push_back(std::move(incoming));
+        undelivered_bytes_ += size;
+        undelivered_.push_back({std::move(incoming), size});
         something_arrived_.cancel();
     }
 
@@ -679,8 +687,14 @@ private:
     std::size_t unread_answers_ = 0;
     bool writing_waits_ = false;
 
+    struct arrival {
+        message content;
+        std::size_t size; // of its line
+    };
+
     std::vector<unique_fd> received_descriptors_; // each waits for its line
-    std::deque<message> undelivered_;
+    std::deque<arrival> undelivered_;
+    std::size_t undelivered_bytes_ = 0;
     bool reading_ = false;
     bool reading_paused_ = false;
     bool peer_is_gone_ = false; // writing failed; only its last words are left to be read

@@ -47,10 +47,9 @@ struct channel_settings {
     std::size_t queue_limit = 64 * 1024 * 1024;
 
     /// How long the peer may take to read a handle and acknowledge it, from the moment its turn has
-    /// come; zero means for ever (as in Node). Then
-    /// on_ack_overdue is called, once per handle. The handle stays with the channel: the peer may
-    /// still take it as long as it lives, so giving it to somebody else now could serve a client
-    /// twice.
+    /// come, or from its refusal when it is sent again; zero means for ever (as in Node). Then
+    /// on_ack_overdue is called. The handle stays with the channel: the peer may still take it as
+    /// long as it lives, so giving it to somebody else now could serve a client twice.
     std::chrono::milliseconds ack_timeout{0};
     std::function<void()> on_ack_overdue;
 

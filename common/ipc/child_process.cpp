@@ -64,8 +64,9 @@ std::vector<char*> pointers(std::vector<std::string>& strings)
     return result;
 }
 
-/// Where `name` is, by the rules of the shell: PATH, unless it contains a slash. Found before the
-/// fork, because execvpe is not on the list of what may be called after it (signal-safety(7)).
+/// Where `name` is: in a folder of PATH, unless it contains a slash. An empty entry of PATH, for
+/// the shell the current directory, is passed over. Found before the fork, because execvpe is not
+/// on the list of what may be called after it (signal-safety(7)).
 std::string find_program(const std::string& name)
 {
     if (name.find('/') != std::string::npos)
@@ -74,12 +75,47 @@ std::string find_program(const std::string& name)
     std::string_view rest = path ? path : "/usr/local/bin:/usr/bin:/bin";
     while (!rest.empty()) {
         const auto colon = rest.find(':');
-        const std::string candidate = std::string(rest.substr(0, colon)) + "/" + name;
-        if (::access(candidate.c_str(), X_OK) == 0)
+        const std::string folder(rest.substr(0, colon));
+        const std::string candidate = folder + "/" + name;
+        if (!folder.empty() && ::access(candidate.c_str(), X_OK) == 0)
             return candidate;
         rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
     }
     throw std::system_error(ENOENT, std::generic_category(), name);
+}
+
+// While one lives, every signal waits. The child of a fork has our handlers until exec, and they
+// would act for us: Asio's writes into a pipe that both share, and one Ctrl-C counts twice.
+class signals_blocked {
+public:
+    signals_blocked()
+    {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    signals_blocked(const signals_blocked&) = delete;
+    signals_blocked& operator=(const signals_blocked&) = delete;
+
+private:
+    sigset_t before_;
+};
+
+// Dispositions survive exec when they say "ignore", and so does the mask (execve(2)). What has
+// reached the child so far was meant for its parent's group; to ignore a signal discards it even
+// where it waits.
+void reset_signals()
+{
+    for (const auto disposition : {SIG_IGN, SIG_DFL}) {
+        struct sigaction action {};
+        action.sa_handler = disposition;
+        for (int signal = 1; signal < NSIG; ++signal)
+            ::sigaction(signal, &action, nullptr); // SIGKILL, SIGSTOP, glibc's own refuse: fine
+    }
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 // What the child does between fork and exec: nothing but async-signal-safe calls, no memory
@@ -87,7 +123,7 @@ std::string find_program(const std::string& name)
 [[noreturn]] void become(const char* program, char* const* arguments, char* const* environment,
                          int channel_end, int report, pid_t parent)
 {
-    const auto give_up = [report] {
+    const auto give_up = [&report] {
         const int error = errno;
         (void)!::write(report, &error, sizeof error);
         ::_exit(127);
@@ -103,20 +139,12 @@ std::string find_program(const std::string& name)
     if (::syscall(SYS_close_range, channel_number + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
         give_up();
 
-    // Dispositions survive exec when they say "ignore", and so does the mask (execve(2)).
-    struct sigaction standard {};
-    standard.sa_handler = SIG_DFL;
-    for (int signal = 1; signal < NSIG; ++signal)
-        ::sigaction(signal, &standard, nullptr); // SIGKILL, SIGSTOP and glibc's own refuse: fine
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-
     // [become]
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) // it died before the line above could see it
         ::_exit(127);
+    reset_signals(); // from here on Ctrl-C is for the parent alone
 
     ::execve(program, arguments, environment);
     // [/become]
@@ -128,6 +156,8 @@ std::string find_program(const std::string& name)
 
 std::string to_string(const exit_status& status)
 {
+    if (status.code < 0)
+        return "ended, nobody knows how (SIGCHLD is ignored)";
     if (status.signal == 0)
         return "exited with code " + std::to_string(status.code);
     const char* name = ::sigabbrev_np(status.signal);
@@ -138,10 +168,10 @@ std::string to_string(const exit_status& status)
 class child_process::process : public std::enable_shared_from_this<process> {
 public:
     process(asio::any_io_executor executor, pid_t pid, unique_fd pidfd)
-        : pid_(pid),
-          pidfd_(executor, pidfd.release()),
-          ended_(executor, asio::steady_timer::time_point::max())
+        : pid_(pid), pidfd_(executor), ended_(executor, asio::steady_timer::time_point::max())
     {
+        pidfd_.assign(pidfd.get());
+        (void)pidfd.release();
     }
 
     ~process()
@@ -190,12 +220,6 @@ public:
         co_return status_;
     }
 
-    void stop_watching()
-    {
-        std::error_code ignored;
-        pidfd_.cancel(ignored);
-    }
-
     pid_t pid_;
     bool running_ = true;
 
@@ -211,7 +235,9 @@ private:
         if (result == 0 && info.si_pid == 0)
             return; // WNOHANG, and it still runs
         running_ = false;
-        if (info.si_code == CLD_EXITED)
+        if (result != 0)
+            status_.code = -1; // ECHILD: it was reaped unasked
+        else if (info.si_code == CLD_EXITED)
             status_.code = info.si_status;
         else
             status_.signal = info.si_status;
@@ -248,25 +274,32 @@ child_process child_process::start(asio::any_io_executor executor, std::vector<s
     unique_fd report(pipe_ends[1]);
 
     const pid_t parent = ::getpid();
-    const pid_t pid = ::fork();
-    if (pid < 0)
-        throw last_error("fork");
-    if (pid == 0)
-        become(program.c_str(), argument_pointers.data(), environment_pointers.data(), theirs.get(),
-               report.get(), parent);
+    pid_t pid = -1;
+    {
+        const signals_blocked until_forked;
+        pid = ::fork();
+        if (pid < 0)
+            throw last_error("fork");
+        if (pid == 0)
+            become(program.c_str(), argument_pointers.data(), environment_pointers.data(),
+                   theirs.get(), report.get(), parent);
+    }
 
     // Our copies of the child's ends: were one left open, we would never read end of file.
     theirs.reset();
     report.reset();
 
-    unique_fd pidfd(pidfd_open(pid));
-    if (!pidfd) {
-        const auto error = last_error("pidfd_open");
+    std::shared_ptr<process> started;
+    try {
+        unique_fd pidfd(pidfd_open(pid));
+        if (!pidfd)
+            throw last_error("pidfd_open");
+        started = std::make_shared<process>(executor, pid, std::move(pidfd));
+    } catch (...) {
         ::kill(pid, SIGKILL);
         ::waitpid(pid, nullptr, 0);
-        throw error;
+        throw;
     }
-    auto started = std::make_shared<process>(executor, pid, std::move(pidfd));
 
     int failure = 0;
     ssize_t size = 0;
@@ -300,10 +333,8 @@ child_process& child_process::operator=(child_process&& other) noexcept
 
 child_process::~child_process()
 {
-    if (process_) {
-        process_->kill(SIGKILL);
-        process_->stop_watching();
-    }
+    if (process_)
+        process_->kill(SIGKILL); // the operation that waits for its end reaps it
 }
 
 pid_t child_process::pid() const noexcept

@@ -16,7 +16,8 @@ namespace ipc {
 
 /// How a process ended.
 struct exit_status {
-    int code = 0;   ///< its exit code, when no signal ended it
+    int code = 0;   ///< its exit code, when no signal ended it; -1 when SIGCHLD is ignored, and so
+                    ///< the kernel has thrown it away
     int signal = 0; ///< the signal that ended it, else 0
 
     bool clean() const noexcept { return code == 0 && signal == 0; }
@@ -26,7 +27,7 @@ struct exit_status {
 std::string to_string(const exit_status& status);
 
 /// A child process and the channel to it. Move-only; destroying one whose process still runs kills
-/// it (SIGKILL) and reaps it.
+/// it (SIGKILL) and reaps it, from the executor or at the latest with its execution context.
 class child_process {
 public:
     /// Starts `command` (a path, or a name to be looked up in PATH, then its arguments) with the

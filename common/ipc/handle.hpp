@@ -87,8 +87,9 @@ public:
     /// Drops this process's copy: close(2), never shutdown(2), which would end it for all holders.
     void close() noexcept { fd_.reset(); }
 
-    /// What the kernel says `fd` is. Throws invalid_handle_type for anything that is neither a
-    /// connected nor a listening stream socket, and for an end of a socketpair (a channel sent over
+    /// What the kernel says `fd` is: of TCP sockets one that listens is a server, and every other
+    /// one that has a port a connection, as one that was reset looks like one that is only bound.
+    /// Throws invalid_handle_type for the rest, and for an end of a socketpair (a channel sent over
     /// a channel can tie a knot that only the kernel's garbage collector unties).
     static kind kind_of(int fd);
 

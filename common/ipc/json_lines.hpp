@@ -19,8 +19,7 @@ class json_lines {
 public:
     explicit json_lines(std::size_t limit = 16 * 1024 * 1024) : limit_(limit) {}
 
-    /// Appends bytes. Throws line_too_long when an unfinished
-    /// line passes the limit: at most `limit` + the last chunk are ever held.
+    /// Appends bytes.
     void feed(std::string_view bytes)
     {
         // Lines already given out are dropped here, once a chunk instead of once a line.
@@ -31,7 +30,8 @@ public:
     }
 
     /// Takes the next whole line, without its newline; the view holds until the next call of feed()
-    /// or next(). False when there is none yet.
+    /// or next(). False when there is none yet. Throws line_too_long for a line beyond the limit,
+    /// finished or not: whoever calls this until it says false holds `limit` + one chunk at most.
     bool next(std::string_view& line)
     {
         const auto newline = buffer_.find('\n', searched_);
