@@ -1,6 +1,7 @@
 #include "net/connect.hpp"
 
 #include "net/deadline.hpp"
+#include "unique_fd.hpp"
 
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
@@ -31,16 +32,20 @@ asio::awaitable<tcp::socket> connect(asio::any_io_executor executor,
     std::error_code error = std::make_error_code(std::errc::address_not_available);
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         const auto& address = addresses[i];
-        const int fd = ::socket(address.protocol().family(),
-                                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-        if (fd < 0) {
+        unique_fd fd(::socket(address.protocol().family(),
+                              SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
+        if (!fd) {
             error.assign(errno, std::generic_category()); // no IPv6 here, say: try the next one
             continue;
         }
-        tcp::socket socket(executor, address.protocol(), fd);
+        tcp::socket socket(executor);
+        socket.assign(address.protocol(), fd.get());
+        (void)fd.release();
         auto share = limit;
         if (limit > limit.zero()) {
-            const auto left = (end - steady_clock::now()) / (addresses.size() - i);
+            // Signed: when it is over, what is left is less than nothing.
+            const auto others = static_cast<long>(addresses.size() - i);
+            const auto left = (end - steady_clock::now()) / others;
             share = std::max(std::chrono::ceil<std::chrono::milliseconds>(left),
                              std::chrono::milliseconds(1));
         }

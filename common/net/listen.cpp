@@ -73,6 +73,14 @@ bool concerns_the_listener(int error)
 
 } // namespace
 
+accepted::operator tcp::socket() &&
+{
+    tcp::socket socket(executor_);
+    socket.assign(protocol_, fd_.get());
+    (void)fd_.release();
+    return socket;
+}
+
 tcp::endpoint accepted::remote_endpoint() const
 {
     return endpoint_of(fd_.get(), ::getpeername, "getpeername");
@@ -84,10 +92,12 @@ public:
     accept_loop(asio::any_io_executor executor, unique_fd listening, connection_handler handler)
         : executor_(executor),
           protocol_(local_endpoint(listening.get()).protocol()),
-          readiness_(executor, listening.release()),
+          readiness_(executor),
           pause_(executor),
           handler_(std::move(handler))
     {
+        readiness_.assign(listening.get());
+        (void)listening.release();
     }
 
     void wait()
@@ -105,6 +115,19 @@ public:
         // which it does only with the last copy: ours is often not the last (epoll(7), Q6).
         pause_.cancel();
         return unique_fd(readiness_.is_open() ? readiness_.release() : -1);
+    }
+
+    // As many as a queue can hold at most: under load new ones come all the time.
+    void accept_what_waits()
+    {
+        for (int i = 0; i < SOMAXCONN && readiness_.is_open(); ++i) {
+            unique_fd fd(::accept4(readiness_.native_handle(), nullptr, nullptr,
+                                   SOCK_CLOEXEC | SOCK_NONBLOCK));
+            if (fd)
+                hand_to_the_user({executor_, protocol_, std::move(fd)});
+            else if (!concerns_one_connection(errno))
+                return; // EAGAIN: that was all
+        }
     }
 
     int native_handle() { return readiness_.is_open() ? readiness_.native_handle() : -1; }
@@ -174,7 +197,7 @@ server::server(server&&) noexcept = default;
 server& server::operator=(server&& other) noexcept
 {
     if (this != &other) {
-        close();
+        release().reset();
         executor_ = std::move(other.executor_);
         listening_ = std::move(other.listening_);
         loop_ = std::move(other.loop_);
@@ -184,7 +207,7 @@ server& server::operator=(server&& other) noexcept
 
 server::~server()
 {
-    close();
+    release().reset();
 }
 
 void server::on_connection(connection_handler handler)
@@ -200,6 +223,8 @@ void server::on_connection(connection_handler handler)
 
 void server::close()
 {
+    if (const auto loop = loop_) // the handler may call close(), too
+        loop->accept_what_waits();
     release().reset();
 }
 

@@ -22,7 +22,7 @@ public:
         : executor_(std::move(executor)), protocol_(protocol), fd_(std::move(fd))
     {
     }
-    operator asio::ip::tcp::socket() && { return {executor_, protocol_, fd_.release()}; }
+    operator asio::ip::tcp::socket() &&;
     operator unique_fd() && noexcept { return std::move(fd_); }
 
     /// socket.remoteAddress, remotePort. Throws std::system_error when the client has gone already.
@@ -63,11 +63,14 @@ public:
     /// std::system_error leaves the executor's run().
     void on_connection(connection_handler handler);
 
-    /// Drops this process's copy of the listening socket; harmless when there is none.
+    /// server.close(): ends the service here, by dropping this process's copy of the listening
+    /// socket; harmless when there is none. Connections that are complete and wait in the kernel's
+    /// queue go to the handler first: their clients may have sent a request already, and with the
+    /// last copy of the socket the kernel would reset them. Unlike this, the destructor only drops.
     void close();
 
-    /// The same, but the descriptor goes to the caller instead of being closed. The reactor forgets
-    /// it.
+    /// Drops it too, but the descriptor goes to the caller instead of being closed, and what waits
+    /// in the queue is for whoever accepts next. The reactor forgets it.
     unique_fd release();
 
     /// The descriptor number, still owned here; -1 after close() or release().

@@ -54,7 +54,8 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
     // [/emit]
 
     // The parent has hung up: no more connections, and those that are open may end in order.
-    socket_servers.clear();
+    for (auto& socket_server : socket_servers)
+        socket_server.close();
     server.close();
     co_await server.closed();
 }

@@ -45,7 +45,11 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
         }
     }
     // [/accept]
-} // The parent has hung up: the servers close, what is open is answered, the process ends.
+
+    // The parent has hung up: no more connections; what is open is answered, the process ends.
+    for (auto& server : servers)
+        server.close();
+}
 
 } // namespace
 
