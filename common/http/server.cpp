@@ -233,6 +233,8 @@ private:
     bool no_delay_ = false;
     std::uint32_t requests_ = 0;
 
+    std::unique_ptr<asio::steady_timer> delay_; // see server_settings::delay
+
     std::string unparsed_;      // input behind a request that is not answered yet
     std::string output_;        // borrowed from the server while something is in it
     std::size_t sent_ = 0;      // of output_
@@ -366,9 +368,8 @@ void connection::call_handler_later()
 {
     phase_ = phase::answering;
     parser_->keep_head();
-    const auto timer =
-        std::make_shared<asio::steady_timer>(server_.executor_, server_.settings_.delay);
-    timer->async_wait([self = shared_from_this(), timer](std::error_code) {
+    delay_ = std::make_unique<asio::steady_timer>(server_.executor_, server_.settings_.delay);
+    delay_->async_wait([self = shared_from_this()](std::error_code) {
         if (self->phase_ == phase::answering) // else closed meanwhile, perhaps with the server
             self->call_handler();
     });
@@ -544,7 +545,9 @@ void connection::half_close()
 
 void connection::discard()
 {
-    auto& input = server_.input_;
+    // Not server_.input_: another connection's handler, which has ended this response, may be using
+    // it.
+    std::array<char, 16 * 1024> input;
     for (;;) {
         const auto received = ::recv(socket_.get(), input.data(), input.size(), MSG_DONTWAIT);
         if (received < 0 && (errno == EAGAIN || errno == EINTR))
@@ -561,6 +564,7 @@ void connection::close() noexcept
     if (phase_ == phase::closed)
         return;
     phase_ = phase::closed;
+    delay_.reset();
     // epoll forgets a socket with its last copy (epoll(7), Q6): if that is not ours, we must ask.
     if (may_have_copies_ && watched_)
         server_.watch(EPOLL_CTL_DEL, socket_.get(), 0, 0);
@@ -595,7 +599,8 @@ void connection::enforce_limits(clock::time_point now)
             proceed();
         }
     }
-    const bool is_busy = phase_ != phase::closed && phase_ != phase::lingering;
+    const bool is_busy = phase_ == phase::receiving || phase_ == phase::answering ||
+                         (phase_ != phase::closed && sent_ < ready_);
     if (closing && is_busy && settings.drain_timeout > 0ms &&
         now - server_.closing_since_ > settings.drain_timeout) {
         ++server_.counters_.cut;
@@ -656,10 +661,16 @@ server::server(asio::any_io_executor executor, request_handler handler, server_s
     : executor_(executor),
       handler_(std::move(handler)),
       settings_(settings),
-      epoll_(executor, ::epoll_create1(EPOLL_CLOEXEC)),
+      epoll_(executor),
       sweep_timer_(executor),
       last_has_ended_(executor, asio::steady_timer::time_point::max())
 {
+    unique_fd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll)
+        throw std::system_error(errno, std::generic_category(), "epoll_create1");
+    epoll_.assign(epoll.get());
+    (void)epoll.release();
+
     std::chrono::milliseconds shortest = linger_time;
     for (const auto limit :
          {settings.headers_timeout, settings.request_timeout, settings.keep_alive_timeout})

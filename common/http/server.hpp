@@ -88,6 +88,7 @@ public:
     /// connection, and a line on stderr; the others do not notice.
     using request_handler = std::function<void(const request&, response)>;
 
+    /// Throws std::system_error when there is no descriptor for its epoll instance.
     server(asio::any_io_executor executor, request_handler handler, server_settings settings = {});
     ~server(); ///< ends all connections at once; must not outlive the io_context
     server(const server&) = delete;

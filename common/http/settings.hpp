@@ -7,7 +7,8 @@
 
 namespace http {
 
-/// Limits, with Node's names and defaults where Node has them. Zero means "no limit".
+/// Limits, with Node's names and defaults where Node has them. A time of zero means "no limit", and
+/// so does zero max_requests_per_socket.
 /// One timer looks after all connections, so that an end may come late, by a quarter of the
 /// shortest time in use: 250 ms at most, 50 ms at least.
 struct server_settings {
