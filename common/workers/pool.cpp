@@ -5,6 +5,7 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
@@ -26,7 +27,8 @@ using clock = std::chrono::steady_clock;
 namespace {
 
 constexpr milliseconds time_to_hand_over{500}; // for connections under way when we stop
-constexpr milliseconds grace{2000};           // for a worker to finish after its channel has closed
+constexpr milliseconds grace{
+    2250}; // for a worker to finish after its channel has closed: ours needs 2 s
 constexpr milliseconds grace_after_term{500}; // and after SIGTERM
 constexpr milliseconds last_words{100};       // for its messages to be read after its end
 constexpr milliseconds first_backoff{100};
@@ -70,9 +72,11 @@ class pool::supervisor : public std::enable_shared_from_this<supervisor> {
         std::optional<asio::steady_timer> backoff;
         std::string fault; // why we have killed it
         clock::time_point started;
-        int crashes = 0;         // lives that ended at once, since the last that was a life
-        bool supervised = false; // somebody is here, or will be
-        bool welcomed = false;   // and has what it needs to serve
+        int crashes = 0; // lives that ended at once, since the last that was a life
+        std::optional<asio::steady_timer> stopped; // while it is: until that has lasted too long
+        bool supervised = false;                   // somebody is here, or will be
+        bool greeted = false;                      // and is being given what it needs to serve
+        bool welcomed = false;                     // and has it
     };
 
 public:
@@ -181,6 +185,7 @@ public:
     {
         const auto self = shared_from_this();
         stopping_ = true;
+        co_await asio::post(executor_, asio::use_awaitable); // what has been spawned, begins
         // Connections on their way to a worker first: closing the channel would cut them off.
         asio::steady_timer patience(executor_, time_to_hand_over);
         patience.async_wait([weak = weak_from_this()](std::error_code) {
@@ -209,8 +214,13 @@ public:
     {
         stopping_ = true;
         child_signals_.reset();
-        for (auto& slot : slots_)
+        for (auto& slot : slots_) {
+            if (!slot.child)
+                continue;
+            slot.child->kill(SIGKILL); // others still hold this object
+            slot.child->channel.close();
             slot.child.reset();
+        }
     }
 
     std::size_t size() const noexcept { return slots_.size(); }
@@ -221,6 +231,8 @@ public:
     {
         const auto self = shared_from_this();
         greet_ = std::move(greet);
+        for (auto& slot : slots_) // those that are here have got nothing yet
+            slot.greeted = slot.welcomed = false;
         for (const auto i : order)
             co_await welcome(i);
         while (std::any_of(slots_.begin(), slots_.end(), [](const slot_state& state) {
@@ -269,7 +281,7 @@ private:
             executor_, settings_.commands[i % settings_.commands.size()], std::move(channel)));
         slots_[i].started = clock::now();
         slots_[i].fault.clear();
-        slots_[i].welcomed = false;
+        slots_[i].greeted = slots_[i].welcomed = false;
         counted_.acknowledged.emplace_back(slots_[i].child->pid(), 0);
     }
 
@@ -280,7 +292,7 @@ private:
         while (place.child) {
             const auto child = place.child;
             asio::co_spawn(
-                executor_, [self = shared_from_this(), child, i] { return self->follow(child, i); },
+                executor_, [self = shared_from_this(), child] { return self->follow(child); },
                 asio::detached);
             const auto status = co_await child->exited();
             place.child.reset();
@@ -304,13 +316,12 @@ private:
     }
 
     // Reads what a worker says, until its channel ends; then sees to it that the process ends too.
-    awaitable<void> follow(std::shared_ptr<ipc::child_process> child, std::size_t i)
+    awaitable<void> follow(std::shared_ptr<ipc::child_process> child)
     {
         const auto self = shared_from_this();
         try {
-            while (auto message = co_await child->channel.receive())
-                if (settings_.on_message)
-                    settings_.on_message(i, *message);
+            while (co_await child->channel.receive()) { // the demos' workers have nothing to say
+            }
         } catch (const ipc::protocol_error& error) {
             end(*child, std::string("broke the channel's protocol (") + error.what() + ")");
         }
@@ -378,6 +389,8 @@ private:
     {
         const auto self = shared_from_this();
         const auto child = slots_[i].child;
+        if (std::exchange(slots_[i].greeted, true))
+            co_return;
         for (bool starving = true; starving && child && child->running();) {
             starving = false;
             try {
@@ -443,25 +456,27 @@ private:
     void look_for_stopped_workers()
     {
         if (!child_signals_)
-            child_signals_.emplace(executor_, SIGCHLD); // of stops too (sigaction(2))
+            child_signals_.emplace(executor_,
+                                   SIGCHLD); // when one stops or continues (sigaction(2))
         child_signals_->async_wait([weak = weak_from_this()](std::error_code error, int) {
             const auto self = weak.lock();
             if (!self || error)
                 return;
-            for (const auto& place : self->slots_)
-                if (place.child && place.child->stopped())
-                    self->end_if_still_stopped(place.child);
+            for (auto& place : self->slots_)
+                if (!place.child || !place.child->stopped())
+                    place.stopped.reset();
+                else if (!place.stopped)
+                    self->end_if_still_stopped(place);
             self->look_for_stopped_workers();
         });
     }
 
-    void end_if_still_stopped(std::shared_ptr<ipc::child_process> child)
+    void end_if_still_stopped(slot_state& place)
     {
-        const auto patience =
-            std::make_shared<asio::steady_timer>(executor_, settings_.ack_timeout);
-        patience->async_wait([weak = weak_from_this(), child, patience](std::error_code) {
+        place.stopped.emplace(executor_, settings_.ack_timeout);
+        place.stopped->async_wait([weak = weak_from_this(), child = place.child](auto cancelled) {
             const auto self = weak.lock();
-            if (self && !self->stopping_ && child->stopped())
+            if (!cancelled && self && !self->stopping_ && child->stopped())
                 self->end(*child, "has been stopped for " +
                                       std::to_string(self->settings_.ack_timeout.count()) + " ms");
         });

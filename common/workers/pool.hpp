@@ -42,9 +42,6 @@ struct settings {
 
     /// The channel's part of these settings, for a child that is in no pool.
     ipc::channel_settings channel() const;
-
-    /// A message from a worker; nobody needs to listen.
-    std::function<void(std::size_t slot, const ipc::message&)> on_message;
 };
 
 /// How many connections went where, since the start. Of those given to hand_over(): accepted =
@@ -103,8 +100,8 @@ public:
     const tally& counted() const;
 
     /// Lets connections that are on their way arrive (0.5 s), then closes every channel, which
-    /// tells the workers to finish; 2 s later SIGTERM, after 2.5 s SIGKILL. Completes when all have
-    /// ended.
+    /// tells the workers to finish; 2.25 s later SIGTERM, after 2.75 s SIGKILL. Completes when all
+    /// have ended.
     asio::awaitable<void> stop();
 
 private:
