@@ -54,6 +54,8 @@ public:
 
     int run(const std::function<awaitable<void>(demo&)>& story)
     {
+        ::signal(SIGCHLD, SIG_DFL); // whoever started us may ignore it, and nobody would know how
+                                    // our children ended
         wait_for_signal();
         std::exception_ptr failure;
         bool finished = false;

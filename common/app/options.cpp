@@ -50,6 +50,37 @@ void add_common(CLI::App& command)
     command.get_formatter()->column_width(32);
 }
 
+void add_service(CLI::App& command, const demo_description& description, demo_options& options,
+                 std::vector<std::string>& children)
+{
+    command.add_option("--host", options.host, "address to listen on")->capture_default_str();
+    command.add_option("-p,--port", options.port, "port to listen on; 0: the kernel picks")
+        ->check(between(0, 65535))
+        ->type_name("N")
+        ->capture_default_str();
+    command.add_option("-w,--workers", options.workers, "how many children, 1 to 64")
+        ->check(between(1, 64))
+        ->type_name("N")
+        ->capture_default_str();
+    add_milliseconds(command, "--delay", options.delay, "before answering (our own children)");
+    if (!description.modes.empty()) {
+        options.mode = description.modes.front();
+        command.add_option("--mode", options.mode, "how a connection reaches a child")
+            ->check(CLI::IsMember(description.modes))
+            ->type_name("M")
+            ->capture_default_str();
+    }
+    command
+        .add_option("--child", children,
+                    "a program to run as worker instead of ours, 'node child.js' say; repeatable: "
+                    "worker i runs the i-th, in turn")
+        ->allow_extra_args(false)
+        ->type_name("COMMAND");
+    add_milliseconds(command, "--ack-timeout", options.ack_timeout,
+                     "for a worker to acknowledge a handle, or it is killed; 0: for ever");
+    command.add_flag("--respawn", options.respawn, "replace a worker that ends");
+}
+
 void add_http(CLI::App& command, http::server_settings& http)
 {
     add_milliseconds(command, "--headers-timeout", http.headers_timeout,
@@ -96,44 +127,24 @@ std::vector<std::string> split_words(const std::string& command)
 demo_options parse_demo(int argc, char** argv, const demo_description& description)
 {
     const std::string path = "build/demos/" + description.name;
-    CLI::App command(path + "\n  " + path + " --port 0 --workers 2" +
-                         (description.modes.empty() ? "" : " --mode " + description.modes.back()) +
-                         "\n\n" + description.about,
-                     description.name);
+    const auto modes =
+        description.modes.empty() ? std::string() : " --mode " + description.modes.back();
+    CLI::App command(
+        path + "\n  " + path +
+            (description.service ? " --port 0 --workers 2" + modes : std::string(" --trace")) +
+            "\n\n" + description.about,
+        description.name);
     add_common(command);
 
     demo_options options;
     options.program = argv[0];
     options.delay = description.delay;
-    command.add_option("--host", options.host, "address to listen on")->capture_default_str();
-    command.add_option("-p,--port", options.port, "port to listen on; 0: the kernel picks")
-        ->check(between(0, 65535))
-        ->type_name("N")
-        ->capture_default_str();
-    command.add_option("-w,--workers", options.workers, "how many children, 1 to 64")
-        ->check(between(1, 64))
-        ->type_name("N")
-        ->capture_default_str();
-    add_milliseconds(command, "--delay", options.delay, "before answering (our own children)");
-    if (!description.modes.empty()) {
-        options.mode = description.modes.front();
-        command.add_option("--mode", options.mode, "how a connection reaches a child")
-            ->check(CLI::IsMember(description.modes))
-            ->type_name("M")
-            ->capture_default_str();
-    }
     std::vector<std::string> children;
-    command
-        .add_option("--child", children,
-                    "a program to run as worker instead of ours, 'node child.js' say; repeatable: "
-                    "worker i runs the i-th, in turn")
-        ->allow_extra_args(false)
-        ->type_name("COMMAND");
-    add_milliseconds(command, "--ack-timeout", options.ack_timeout,
-                     "for a worker to acknowledge a handle, or it is killed; 0: for ever");
-    command.add_flag("--respawn", options.respawn, "replace a worker that ends");
+    if (description.service)
+        add_service(command, description, options, children);
     command.add_flag("--trace", options.trace, "show what crosses the channels, on stderr");
-    command.add_flag("-q,--quiet", options.quiet, "only the ready line and errors");
+    if (description.service)
+        command.add_flag("-q,--quiet", options.quiet, "only the ready line and errors");
     http::server_settings http;
     if (description.http)
         add_http(command, http);

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -28,6 +27,7 @@ struct demo_description {
     std::chrono::milliseconds delay{100};
     std::vector<std::string> modes{}; ///< the first is the default; empty: no --mode
     bool http = false;                ///< has the flags of http::server_settings
+    bool service = true;              ///< listens and has workers, and the flags for that
 };
 
 struct demo_options {
@@ -65,11 +65,6 @@ struct client_options {
 /// to say.
 struct exit_now {
     int code;
-};
-
-/// Thrown for a mistake of the user that only shows later; what() is the whole message.
-struct usage_error : std::runtime_error {
-    using std::runtime_error::runtime_error;
 };
 
 /// These three throw exit_now. A child ignores positional arguments: a Node parent may start it as

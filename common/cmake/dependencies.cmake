@@ -13,7 +13,8 @@ endfunction()
 # Asio ships headers and no CMake package. Its non-template half is compiled once, here.
 find_path(ASIO_INCLUDE_DIR asio.hpp)
 require_package(ASIO_INCLUDE_DIR "Asio (asio.hpp)" libasio-dev)
-file(WRITE ${PROJECT_BINARY_DIR}/asio.cpp "#include <asio/impl/src.hpp>\n")
+# (CONFIGURE writes the file only if that changes it: file(WRITE) would have it compiled each time.)
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/asio.cpp CONTENT "#include <asio/impl/src.hpp>\n")
 add_library(asio STATIC ${PROJECT_BINARY_DIR}/asio.cpp)
 add_library(asio::asio ALIAS asio)
 target_include_directories(asio SYSTEM PUBLIC ${ASIO_INCLUDE_DIR})
@@ -34,9 +35,9 @@ require_package(nlohmann_json_FOUND "nlohmann_json" nlohmann-json3-dev)
 find_package(CLI11 2.1 QUIET)
 require_package(CLI11_FOUND "CLI11" libcli11-dev)
 
-# llhttp: an installed CMake package if there is one, else the C sources that Debian's node-llhttp
-# carries. Those we compile ourselves, in strict mode: LLHTTP_STRICT_MODE=1 is the parser's own
-# switch against sloppy syntax, and a packaged library may have been built without it.
+# llhttp: the C sources that Debian's node-llhttp carries, which we compile ourselves, in strict mode:
+# LLHTTP_STRICT_MODE=1 is the parser's own switch against sloppy syntax, and a packaged library may
+# have been built without it. Only where there are no sources, an installed CMake package.
 find_path(LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp NO_DEFAULT_PATH)
 find_path(LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp)
 if(LLHTTP_SOURCE_DIR AND LLHTTP_INCLUDE_DIR)
@@ -52,6 +53,7 @@ else()
     if(NOT TARGET llhttp::llhttp)
         add_library(llhttp::llhttp ALIAS llhttp::llhttp_static)
     endif()
+    get_target_property(LLHTTP_INCLUDE_DIR llhttp::llhttp INTERFACE_INCLUDE_DIRECTORIES)
 endif()
 
 if(BUILD_TESTING)

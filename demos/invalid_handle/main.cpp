@@ -88,6 +88,7 @@ int main(int argc, char** argv)
     return app::run_demo(argc, argv,
                          {.name = "invalid_handle",
                           .about = "What can be sent to a child, and what cannot.",
-                          .client = "net_client"},
+                          .client = {},
+                          .service = false},
                          invalid_handle);
 }
