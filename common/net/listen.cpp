@@ -223,9 +223,11 @@ void server::on_connection(connection_handler handler)
 
 void server::close()
 {
-    if (const auto loop = loop_) // the handler may call close(), too
+    if (const auto loop = std::exchange(loop_, nullptr)) { // the handler may call close(), too
         loop->accept_what_waits();
-    release().reset();
+        loop->stop().reset();
+    }
+    listening_.reset();
 }
 
 unique_fd server::release()

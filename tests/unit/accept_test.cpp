@@ -103,6 +103,35 @@ TEST_F(Accept, C9_EndsWhenTheListenerItselfIsOfNoUse)
     }
 }
 
+TEST_F(Accept, B14_CloseGivesTheHandlerWhatWaitsAndTheDestructorDoesNot)
+{
+    for (int i = 0; i < 3; ++i)
+        connect();
+    server.close();
+    EXPECT_EQ(accepted, 3);
+    {
+        net::server other(context.get_executor(), ipc_test::tcp_server());
+        port = other.address().port();
+        other.on_connection([this](asio::ip::tcp::socket) { ++accepted; });
+        connect();
+    }
+    EXPECT_EQ(accepted, 3);
+}
+
+TEST_F(Accept, B14_TheHandlerMayCloseTheServerWhileItCloses)
+{
+    server = net::server(context.get_executor(), ipc_test::tcp_server());
+    port = server.address().port();
+    server.on_connection([this](asio::ip::tcp::socket) {
+        ++accepted;
+        server.close();
+    });
+    for (int i = 0; i < 3; ++i)
+        connect();
+    server.close();
+    EXPECT_EQ(accepted, 3);
+}
+
 // shutdown(2) on one copy would be the end for all.
 TEST_F(Accept, B4_ClosingOneCopyLeavesTheOthersListening)
 {
