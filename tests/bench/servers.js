@@ -74,7 +74,7 @@ http {
 }
 `)
   const command = ['nginx', '-p', prefix, '-c', path.join(prefix, 'nginx.conf'), '-e', 'stderr']
-  return Object.assign(command, { port })
+  return Object.assign(command, { port, prefix })
 }
 
 // Numbers of a process and its descendants.
@@ -101,7 +101,10 @@ class Server {
     server.began = performance.now()
     server.process = spawn(command[0], command.slice(1).map(String), { stdio: ['ignore', stdout, 'pipe'] })
     running.add(server)
-    server.ended = new Promise(resolve => server.process.on('close', resolve)).then(() => running.delete(server))
+    server.ended = new Promise(resolve => server.process.on('close', resolve)).then(() => {
+      running.delete(server)
+      if (command.prefix) fs.rmSync(command.prefix, { recursive: true })
+    })
     server.stdout = server.stderr = ''
     server.process.stdout?.on('data', data => { server.stdout += data })
     await new Promise((resolve, reject) => {
