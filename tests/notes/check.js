@@ -13,12 +13,16 @@ const { check_links, check_names, check_external_links } = require('./links.js')
 const { check_data, check_numbers } = require('./numbers.js')
 const { check_cpp, check_javascript } = require('./programs.js')
 const { check_quotations } = require('./quotations.js')
+const { check_listings } = require('./listings.js')
+const { check_pitfalls } = require('./pitfalls.js')
+const { check_terms } = require('./terms.js')
 const { check_traces, check_transcripts, set_patience } = require('./transcripts.js')
 const { check_mermaid, close_browser } = require('./mermaid.js')
 
-// What each part checks in a document: (document, report, warn, skip).
+// What each part checks in a document: (document, report, skip, read).
 const parts = {
-  text: [check_structure, check_excerpts, check_quotations, check_links, check_names, check_numbers],
+  text: [check_structure, check_excerpts, check_quotations, check_listings, check_links, check_names, check_pitfalls, check_terms,
+    check_numbers],
   code: [check_cpp, check_javascript],
   transcripts: [check_transcripts],
   traces: [check_traces],
@@ -51,10 +55,9 @@ async function main(words) {
       if (command === 'update' && fix) replacements.push(fix)
       else say_problem(`${document.name}:${line}`, message)
     }
-    const warn = (line, message) => console.log(`${document.name}:${line}: warning: ${message}`)
     const skip = (line, message) => { skipped++; console.log(`${document.name}:${line}: SKIPPED: ${message}`) }
     for (const part of only)
-      for (const check of parts[part]) await check(document, report, warn, skip, read)
+      for (const check of parts[part]) await check(document, report, skip, read)
     if (replacements.length) {
       fs.writeFileSync(path.join(root, document.name), document.rewritten(replacements))
       console.log(`${document.name}: rewrote ${replacements.length}`)

@@ -54,6 +54,50 @@ test('update puts an excerpt, an output and a transcript right, and then nothing
   }
 }))
 
+// What the checker says of these files, as if they were the whole suite.
+function check_tree(root, files) {
+  for (const [name, text] of Object.entries({ 'README.md': '', ...files })) {
+    fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true })
+    fs.writeFileSync(path.join(root, name), text)
+  }
+  fs.mkdirSync(path.join(root, 'notes'), { recursive: true })
+  const command = [path.join(__dirname, 'check.js'), 'check', '--only=text', `--root=${root}`]
+  return child_process.spawnSync(process.execPath, command, { encoding: 'utf8' }).stdout
+}
+
+const page = 'notes/answers/9.2/README.md', patch = 'notes/answers/9.2/solution.patch'
+const added = count => '--- a/x\n+++ b/x\n' + '+line\n'.repeat(count)
+const answer_page = '# 9.2 Title\n\n## Hint\n\n## Answer\n'
+const link = '[Node](https://nodejs.org/api/net.html)\n', links = 'tests/notes/external_links.txt'
+
+for (const [what, files, expected] of [
+  ['data that say where and when', { 'notes/data/a.json': '{"kernel": "6.1", "cores": 2, "date": "2026-01-01"}' }, /: 0 problems/],
+  ['data without a kernel', { 'notes/data/a.json': '{"cores": 2, "date": "2026-01-01"}' }, /a\.json does not say its kernel/],
+  ['data without cores', { 'notes/data/a.json': '{"kernel": "6.1", "date": "2026-01-01"}' }, /a\.json does not say its cores/],
+  ['data without a date', { 'notes/data/a.json': '{"kernel": "6.1", "cores": 2}' }, /a\.json does not say its date/],
+  ['an answer page, and a change of ten lines', { [page]: answer_page, [patch]: added(10) }, /: 0 problems/],
+  ['an answer page without a hint', { [page]: answer_page.replace('## Hint', '') }, /there is no "## Hint"/],
+  ['an answer page without the answer', { [page]: answer_page.replace('## Answer', '') }, /there is no "## Answer"/],
+  ['an answer page of another exercise', { [page]: answer_page.replace('9.2', '9.3') }, /the first line is not "# 9\.2 "/],
+  ['a change of eleven lines', { [patch]: added(11), [page]: answer_page }, /adds 11 lines, more than 10/],
+  ['external links that are listed', { 'README.md': link, [links]: 'https://nodejs.org/api/net.html\n' }, /: 0 problems/],
+  ['an external link that is not listed', { 'README.md': link, [links]: '' }, /is not the list of the external links/],
+  ['an external link that is listed and gone', { [links]: 'https://nodejs.org/api/net.html\n' }, /is not the list of the external links/]
+])
+  test(`text: ${what}`, () => in_scratch_folder(scratch => assert.match(check_tree(scratch, files), expected)))
+
+test('charts: one that does not show its data is noticed', () => in_scratch_folder(scratch => {
+  const top = path.join(__dirname, '../..')
+  for (const name of ['tests/bench/chart.js', 'notes/data', 'notes/pictures']) fs.cpSync(path.join(top, name), path.join(scratch, name), { recursive: true })
+  const says = () => child_process.spawnSync(process.execPath, [path.join(scratch, 'tests/bench/chart.js'), '--check'], { encoding: 'utf8' })
+  assert.strictEqual(says().status, 0)
+  const file = path.join(scratch, 'notes/data/sharing.json')
+  fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/"sleeps_per_connection": \d/, '"sleeps_per_connection": 9'))
+  const { status, stderr } = says()
+  assert.strictEqual(status, 1)
+  assert.match(stderr, /not what the data say: sharing\.svg/)
+}))
+
 // An exercise whose test has this story; what proving it says.
 function proved(scratch, { story, answer, patch }) {
   const exercise = path.join(scratch, 'notes/answers/1.1')

@@ -17,7 +17,7 @@ const is_external = target => /^[a-z]+:/i.test(target)
 const is_here = target => /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/.test(target) // a demo that the reader has started
 
 // `read` gives the Document of a path.
-function check_links(document, report, _warn, _skip, read) {
+function check_links(document, report, _skip, read) {
   for (const { line, target } of links(document)) {
     if (is_external(target)) continue
     const [file, fragment] = target.split('#').map(decodeURIComponent)

@@ -35,7 +35,7 @@ const render = (opened, source) => opened.evaluate(async text => {
   }
 }, source)
 
-async function check_mermaid(document, report, _warn, skip) {
+async function check_mermaid(document, report, skip) {
   const blocks = document.blocks.filter(block => block.language === 'mermaid')
   const why = blocks.length ? cannot_browse() : undefined
   for (const block of blocks) {

@@ -168,7 +168,7 @@ async function check_transcripts(document, report) {
   for (const blocks of walks(document).filter(blocks => !traced(blocks))) await new Walk(document.root, blocks, report).run()
 }
 
-async function check_traces(document, report, warn, skip) {
+async function check_traces(document, report, skip) {
   const found = walks(document).filter(traced)
   const why = found.length ? cannot_trace() : undefined
   for (const blocks of found)
