@@ -155,6 +155,7 @@ protected:
 
     struct outcome {
         bool done = false;
+        int completions = 0;
         std::string error; // code of the ipc::error, or what() of another
     };
 
@@ -167,6 +168,7 @@ protected:
                               : channel->send(std::move(body)),
                        [result](std::exception_ptr failure) {
                            result->done = true;
+                           ++result->completions;
                            try {
                                if (failure)
                                    std::rethrow_exception(failure);
