@@ -1,5 +1,6 @@
 // The channel against a scripted peer: framing, pairing, acknowledgements, queueing, the end.
 
+#include "channel_cases.hpp"
 #include "channel_fixture.hpp"
 #include "forked.hpp"
 #include "memory.hpp"
@@ -127,24 +128,30 @@ TEST_F(ChannelTest, RefusesToSendTextThatIsNotUtf8)
     EXPECT_EQ(read(), "");
 }
 
-TEST_F(ChannelTest, IgnoresUnknownInternalMessagesAndDeliversLookalikes)
+TEST_F(ChannelTest, DeliversIgnoresOrRefusesEachLineAndGoesOn)
 {
-    write("{\"cmd\":\"NODE_foo\"}\n{\"cmd\":\"NODE_\"}\n{\"cmd\":\"node_foo\"}\n{\"cmd\":7}\n"
-          "\"NODE_foo\"\n{\"x\":{\"cmd\":\"NODE_foo\"}}\n");
-    peer.reset();
-    EXPECT_EQ(receive_until_end(),
-              (strings{"{\"cmd\":\"NODE_\"}", "{\"cmd\":\"node_foo\"}", "{\"cmd\":7}",
-                       "\"NODE_foo\"", "{\"x\":{\"cmd\":\"NODE_foo\"}}"}));
+    for (const auto& one : channel_cases::all) {
+        if (one.then == channel_cases::broken)
+            continue;
+        SCOPED_TRACE(one.name);
+        write(one.line + "\n\"next\"\n");
+        if (one.then == channel_cases::delivered) {
+            EXPECT_EQ(receive()->body.json(), json::parse(one.line));
+        }
+        EXPECT_EQ(receive()->body.dump(), "\"next\"");
+        EXPECT_EQ(read(), one.then == channel_cases::refused ? nack : "");
+    }
 }
 
 // ---- bad input ---------------------------------------------------------------------------------
 
-class BrokenPeer : public ChannelTest, public testing::WithParamInterface<const char*> {};
+class BrokenPeer : public ChannelTest,
+                   public testing::WithParamInterface<channel_cases::channel_case> {};
 
 TEST_P(BrokenPeer, A12_EndsTheChannelAfterTheMessagesBeforeTheBadLine)
 {
     const auto before = open_descriptors();
-    write("1\n" + std::string(GetParam()) + "\n2\n");
+    write("1\n" + GetParam().line + "\n2\n");
     EXPECT_EQ(receive()->body.dump(), "1");
     EXPECT_FALSE(receive());
     EXPECT_NE(receive_error, "");
@@ -155,8 +162,8 @@ TEST_P(BrokenPeer, A12_EndsTheChannelAfterTheMessagesBeforeTheBadLine)
 }
 
 INSTANTIATE_TEST_SUITE_P(Lines, BrokenPeer,
-                         testing::Values("not json", "", "{\"a\":1", "\"\xff\xfe\"", "undefined",
-                                         "\x1b[31mred", "{\"cmd\":\"NODE_HANDLE\"", "\"\\ud800\""));
+                         testing::ValuesIn(channel_cases::all_that_are(channel_cases::broken)),
+                         [](const auto& test) { return test.param.name; });
 
 TEST_F(ChannelTest, A12_EndsTheChannelOnDeepNestingAndKeepsItsStack)
 {
