@@ -362,6 +362,24 @@ TEST_F(ChannelTest, A6_KeepsOneDescriptorOfManyAndClosesTheRest)
     EXPECT_EQ(open_descriptors(), before + 1);
 }
 
+TEST_F(ChannelTest, A6_APeerThatNeverEndsItsLineCannotFillTheDescriptorTable)
+{
+    const auto server = tcp_server();
+    const auto before = open_descriptors();
+    const std::vector<int> many(200, server.get());
+    try {
+        for (int i = 1; i <= 100; ++i) {
+            write("{", many);
+            run_ready();
+            ASSERT_LE(open_descriptors(), before + 16) << "after " << i << " writes";
+        }
+    } catch (const std::system_error&) { // EPIPE: the channel may also have had enough
+    }
+    peer.reset();
+    EXPECT_FALSE(receive());
+    EXPECT_EQ(open_descriptors(), before - 2) << "the two ends of the channel";
+}
+
 TEST_F(ChannelTest, A7_RefusesAHandleItHasNoDescriptorForAndRecovers)
 {
     const auto server = tcp_server();
