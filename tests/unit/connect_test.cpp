@@ -75,6 +75,20 @@ TEST(Connect, ASilentAddressLeavesTimeForTheNext)
     EXPECT_GE(steady_clock::now() - begin, 200ms) << "half of it for the first";
 }
 
+TEST(Connect, GivesUpOnManySilentAddressesThoughTheLimitIsOverAfterTheFirst)
+{
+    const support::full_listener silent[5];
+    std::vector<tcp::endpoint> addresses;
+    for (const auto& one : silent)
+        addresses.push_back(loopback(one.port()));
+    asio::io_context context{1};
+    outcome result;
+    asio::co_spawn(context, connect(addresses, 1ms, result), asio::detached);
+    context.run_for(support::patient(2s)); // returns when it is done
+    EXPECT_TRUE(context.stopped()) << "it still tries";
+    EXPECT_EQ(result.error, std::errc::timed_out);
+}
+
 TEST(Connect, ReportsTheLastRefusal)
 {
     for (const auto limit : {0ms, 1000ms}) {
