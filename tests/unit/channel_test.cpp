@@ -781,6 +781,41 @@ TEST_F(ChannelTest, StopsReadingWhenNobodyReceivesAndGoesOnWhenSomebodyDoes)
     EXPECT_EQ(receive()->body.dump(), "\"after\"");
 }
 
+TEST_F(ChannelTest, A18_WhatNobodyReceivesIsBoundedInBytesAsWellAsInNumber)
+{
+    constexpr std::size_t total = 200;
+    const std::string text(memory::mebibyte, 'x');
+    const std::string line = "\"" + text + "\"\n";
+    std::size_t lines = 0;   // written
+    std::size_t written = 0; // of the next one
+    const auto write_what_is_taken = [&] {
+        while (lines < total) {
+            const auto size = ipc::send_bytes(peer.get(), std::string_view(line).substr(written));
+            if (size == 0)
+                return;
+            written += size;
+            if (written == line.size()) {
+                written = 0;
+                ++lines;
+            }
+            run_ready();
+        }
+    };
+    memory::growth growth;
+    write_what_is_taken();
+    growth.look();
+    EXPECT_LT(lines, 64U);
+    if (memory::is_given_back) {
+        EXPECT_LT(growth.most(), 64 * memory::mebibyte);
+    }
+    for (std::size_t i = 0; i < total; ++i) { // and nothing is lost by it
+        write_what_is_taken();
+        const auto message = receive();
+        ASSERT_TRUE(message);
+        ASSERT_TRUE(*message->body.text() == text);
+    }
+}
+
 // ---- NODE_SOCKET_* -----------------------------------------------------------------------------
 
 TEST_F(ChannelTest, CountsTheOpenSocketsOfAServerAndSaysWhenTheLastIsClosed)
