@@ -417,6 +417,32 @@ TEST_F(HttpServer, AResponseMayComeLaterOrNeverReachAnybody)
     kept->end("later than the server");
 }
 
+TEST_F(HttpServer, EndingTheResponseOfAnotherConnectionLeavesTheRequestInHandAlone)
+{
+    std::optional<http::response> kept;
+    string seen;
+    start([&](const http::request& req, http::response res) {
+        if (req.target == "/kept") {
+            kept.emplace(std::move(res));
+            return;
+        }
+        kept->end("at last");
+        seen = string(req.target) + " " + string(req.headers.find("x").value_or("?"));
+        res.end("fine");
+    });
+    client first = connect();
+    first.send(get("/kept", "Connection: close\r\n"));
+    settle();
+    first.send(string(4'000, '#')); // to be read and thrown away when its answer is sent
+    settle();
+    client second = connect();
+    second.send(get("/in-hand", "X: y\r\n"));
+    settle();
+    EXPECT_EQ(seen, "/in-hand y");
+    EXPECT_EQ(replies(first.received()).at(0).body, "at last");
+    EXPECT_EQ(replies(second.received()).at(0).body, "fine");
+}
+
 TEST_F(HttpServer, AHandlerCannotWriteWhatWouldBreakTheMessage)
 {
     std::optional<http::response> kept;
