@@ -68,6 +68,27 @@ TEST(ChildProcess, D6_SaysWhatCannotBeExecutedAndLeavesNothing)
     EXPECT_EQ(ipc_test::open_descriptors(), before);
 }
 
+TEST(ChildProcess, D2_OneDestroyedWhileSomebodyWaitsForItsEndIsReapedAndThatIsTold)
+{
+    asio::io_context context;
+    std::optional<ipc::exit_status> status;
+    pid_t pid = 0;
+    {
+        auto child = ipc::child_process::start(context.get_executor(), {"sleep", "60"});
+        pid = child.pid();
+        asio::co_spawn(context, child.exited(),
+                       [&](std::exception_ptr, ipc::exit_status end) { status = end; });
+        context.poll();
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!status && std::chrono::steady_clock::now() < deadline)
+        context.run_one_for(std::chrono::milliseconds(20));
+    ASSERT_TRUE(status) << "the wait has no end";
+    EXPECT_EQ(status->signal, SIGKILL);
+    EXPECT_EQ(::kill(pid, 0), -1) << "not even a zombie is left";
+    EXPECT_EQ(errno, ESRCH);
+}
+
 TEST(ChildProcess, D9_ASignalToAnEndedChildGoesNowhere)
 {
     asio::io_context context;
