@@ -3,14 +3,28 @@
 
 #include "ipc/child_process.hpp"
 
+#include <asio/signal_set.hpp>
+
 #include <atomic>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <map>
+#include <pthread.h>
 #include <sstream>
 #include <thread>
 
 namespace {
+
+// Signals that come between fork and exec: fork(2) itself calls this in the child.
+int tell_of_signals = -1; // where, when it is to do so
+void send_signals_to_oneself()
+{
+    if (tell_of_signals < 0)
+        return;
+    (void)!::write(tell_of_signals, "x", 1);
+    for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
+        ::kill(::getpid(), signal);
+}
 
 ipc::exit_status wait_for_end(asio::io_context& context, ipc::child_process& child)
 {
@@ -98,6 +112,41 @@ TEST(ChildProcess, D9_ASignalToAnEndedChildGoesNowhere)
     EXPECT_FALSE(child.stopped());
     child.kill(SIGKILL); // its number may be somebody else's by now, ours even: see who dies
     EXPECT_FALSE(child.running());
+}
+
+// Ctrl-C reaches the whole group of the terminal, and the child is in it for a moment.
+TEST(ChildProcess, D11_SignalsBetweenForkAndExecNeitherReachTheParentTwiceNorTheChildAtAll)
+{
+    asio::io_context context;
+    asio::signal_set signals(context, SIGTERM, SIGINT);
+    std::vector<int> handled;
+    std::function<void()> wait = [&] {
+        signals.async_wait([&](std::error_code error, int signal) {
+            if (error)
+                return;
+            handled.push_back(signal);
+            wait();
+        });
+    };
+    wait();
+
+    static const int registered = ::pthread_atfork(nullptr, nullptr, send_signals_to_oneself);
+    ASSERT_EQ(registered, 0);
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    const unique_fd told(ends[0]), tell(ends[1]);
+    tell_of_signals = tell.get();
+    auto child = ipc::child_process::start(context.get_executor(), {"/bin/sh", "-c", "exit 7"});
+    tell_of_signals = -1;
+    char byte = 0;
+    ASSERT_EQ(::read(told.get(), &byte, 1), 1) << "the child has not been through fork(2)";
+
+    const auto end = wait_for_end(context, child);
+    EXPECT_EQ(end.code, 7) << ipc::to_string(end);
+    ::kill(::getpid(), SIGTERM); // the parent's own copy
+    context.restart();
+    context.poll();
+    EXPECT_EQ(handled, std::vector{SIGTERM});
 }
 
 TEST(ChildProcess, SeesThatAChildIsStoppedAndThatItGoesOn)
