@@ -6,6 +6,7 @@
 #include <asio/signal_set.hpp>
 
 #include <atomic>
+#include <csignal>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <map>
@@ -58,6 +59,20 @@ TEST(ChildProcess, D5_StartsAThousandTimesWhileOtherThreadsAllocate)
     for (auto& thread : others)
         thread.join();
     EXPECT_EQ(started, 1000);
+}
+
+// As after `trap '' CHLD` in the shell that starts us: the kernel then reaps, and tells nobody how.
+TEST(ChildProcess, D6_DoesNotInventAnExitCodeWhenSigchldIsIgnored)
+{
+    const auto before = std::signal(SIGCHLD, SIG_IGN);
+    asio::io_context context;
+    auto child = ipc::child_process::start(context.get_executor(), {"/bin/sleep", "60"});
+    child.kill(SIGKILL);
+    const auto status = wait_for_end(context, child);
+    std::signal(SIGCHLD, before);
+    EXPECT_EQ(status.code, -1);
+    EXPECT_FALSE(status.clean());
+    EXPECT_EQ(to_string(status), "ended, nobody knows how (SIGCHLD is ignored)");
 }
 
 TEST(ChildProcess, D6_SaysWhatCannotBeExecutedAndLeavesNothing)
