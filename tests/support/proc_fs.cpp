@@ -1,10 +1,13 @@
 #include "support/proc_fs.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
+#include <time.h>
 
 namespace support {
 
@@ -110,6 +113,27 @@ bool is_zombie(pid_t pid)
     return state(pid) == 'Z';
 }
 
+bool is_stopped(pid_t pid)
+{
+    return state(pid) == 'T';
+}
+
+bool sleeps(pid_t pid)
+{
+    return state(pid) == 'S';
+}
+
+std::chrono::nanoseconds cpu_time(pid_t pid)
+{
+    clockid_t clock{};
+    timespec used{};
+    if (const int error = ::clock_getcpuclockid(pid, &clock))
+        throw std::system_error(error, std::generic_category(), "clock_getcpuclockid");
+    if (::clock_gettime(clock, &used) != 0)
+        throw std::system_error(errno, std::generic_category(), "clock_gettime");
+    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+
 std::vector<pid_t> children(pid_t pid)
 {
     std::vector<pid_t> result;
@@ -142,6 +166,17 @@ std::map<int, std::string> descriptors(pid_t pid)
     return result;
 }
 
+std::map<std::string, std::size_t> descriptor_kinds(pid_t pid)
+{
+    std::map<std::string, std::size_t> result;
+    for (const auto& [fd, what] : descriptors(pid))
+        if (fd > 2)
+            ++result[what.starts_with("socket:") ? "socket"
+                     : what.starts_with("pipe:") ? "pipe"
+                                                 : what];
+    return result;
+}
+
 std::string status_field(pid_t pid, const std::string& name)
 {
     return field(read(folder(pid) + "status"), name);
@@ -169,12 +204,18 @@ std::size_t unread_bytes(std::uint16_t port)
     return sum;
 }
 
+std::vector<std::string> connections(std::uint16_t port)
+{
+    std::vector<std::string> result;
+    for (const auto& socket : sockets_of(port))
+        if (socket.state != "0A" && socket.inode != "0") // 0: nobody's, in TIME_WAIT for example
+            result.push_back("socket:[" + socket.inode + "]");
+    return result;
+}
+
 std::size_t open_connections(std::uint16_t port)
 {
-    const auto all = sockets_of(port);
-    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const auto& socket) {
-        return socket.state != "0A" && socket.inode != "0"; // 0: nobody's, in TIME_WAIT for example
-    }));
+    return connections(port).size();
 }
 
 bool holds(pid_t pid, const std::string& socket)

@@ -1,6 +1,7 @@
 // What the kernel says about a process, from /proc (proc(5)).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -13,6 +14,11 @@ namespace support {
 /// Is there such a process, and has it not ended yet? A zombie has.
 bool runs(pid_t pid);
 bool is_zombie(pid_t pid);
+bool is_stopped(pid_t pid); ///< by SIGSTOP
+bool sleeps(pid_t pid);     ///< waits for something
+
+/// What it has used of the processor so far.
+std::chrono::nanoseconds cpu_time(pid_t pid);
 
 std::vector<pid_t> children(pid_t pid);
 std::string command_line(pid_t pid);
@@ -20,6 +26,10 @@ std::string command_line(pid_t pid);
 /// Descriptor numbers and what they are: "/dev/null", "socket:[4711]", "anon_inode:[eventpoll]".
 /// Empty when there is no such process.
 std::map<int, std::string> descriptors(pid_t pid);
+
+/// What those above 2 are, and how many of each: "socket", "pipe", "anon_inode:[eventpoll]",
+/// "/dev/null".
+std::map<std::string, std::size_t> descriptor_kinds(pid_t pid);
 
 /// The value of a line in /proc/PID/status, "SigBlk" for example.
 std::string status_field(pid_t pid, const std::string& name);
@@ -36,6 +46,9 @@ std::size_t unread_bytes(std::uint16_t port);
 
 /// Connections accepted on this port that some process still holds.
 std::size_t open_connections(std::uint16_t port);
+
+/// The same, as descriptors() calls them.
+std::vector<std::string> connections(std::uint16_t port);
 
 bool holds(pid_t pid, const std::string& socket);
 

@@ -311,6 +311,24 @@ std::string process::story() const
     return text.str();
 }
 
+end_of::end_of(pid_t pid) : pid_(pid), pidfd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))
+{
+    if (pidfd_ < 0)
+        throw last_error("pidfd_open of " + std::to_string(pid));
+}
+
+end_of::~end_of()
+{
+    ::close(pidfd_);
+}
+
+void end_of::wait(milliseconds limit) const
+{
+    pollfd ended{pidfd_, POLLIN, 0};
+    if (::poll(&ended, 1, static_cast<int>(patient(limit).count())) != 1)
+        throw std::runtime_error("process " + std::to_string(pid_) + " does not end");
+}
+
 outcome run(std::vector<std::string> command, start_options options, milliseconds limit)
 {
     process program(std::move(command), std::move(options));

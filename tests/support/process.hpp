@@ -102,6 +102,23 @@ private:
     std::optional<exit_status> status_;
 };
 
+/// Sees a process end that is no child of ours: it watches from the start, so that no other can
+/// take the PID.
+class end_of {
+public:
+    explicit end_of(pid_t pid);
+    ~end_of();
+    end_of(const end_of&) = delete;
+    end_of& operator=(const end_of&) = delete;
+
+    /// Returns as soon as it has ended, be it a zombie still. Throws at the deadline.
+    void wait(milliseconds limit = a_while) const;
+
+private:
+    pid_t pid_;
+    int pidfd_;
+};
+
 struct outcome {
     exit_status status;
     std::string out;

@@ -22,6 +22,26 @@ std::vector<std::string> demo_command(const std::string& name,
     return command;
 }
 
+using descriptor_counts_by_kind = std::map<std::string, std::size_t>;
+
+constexpr auto pidfd = "anon_inode:[pidfd]";
+
+/// All but sockets and pidfds, whose number depends on what goes on.
+descriptor_counts_by_kind own_kinds(pid_t pid)
+{
+    auto kinds = descriptor_kinds(pid);
+    kinds.erase("socket");
+    kinds.erase(pidfd);
+    return kinds;
+}
+
+std::size_t pidfds(pid_t pid)
+{
+    const auto kinds = descriptor_kinds(pid);
+    const auto found = kinds.find(pidfd);
+    return found == kinds.end() ? 0 : found->second;
+}
+
 std::smatch match(const std::string& text, const std::regex& pattern)
 {
     std::smatch found;
@@ -87,7 +107,8 @@ running_demo::running_demo(const std::string& name, std::vector<std::string> arg
 
 running_demo::running_demo(std::vector<std::string> command, start_options options)
     : process(std::move(command), std::move(options)),
-      ready_line(parse_ready_line(err_line("listening on ")))
+      ready_line(parse_ready_line(err_line("listening on "))),
+      kinds_at_start_(own_kinds(pid()))
 {
 }
 
@@ -99,16 +120,18 @@ exit_status running_demo::stop()
     return status;
 }
 
-void running_demo::wait_until_at_rest() const
+bool is_at_rest(pid_t worker)
 {
     // An Asio program opens an epoll, an eventfd and a timerfd, and nothing else before it has
     // work.
-    const auto is_at_rest = [](pid_t worker) {
-        const auto open = descriptors(worker);
-        return std::count_if(open.begin(), open.end(), [](const auto& entry) {
-                   return entry.second.starts_with("anon_inode:");
-               }) >= 3;
-    };
+    const auto open = descriptors(worker);
+    return std::count_if(open.begin(), open.end(), [](const auto& entry) {
+               return entry.second.starts_with("anon_inode:");
+           }) >= 3;
+}
+
+void running_demo::wait_until_at_rest() const
+{
     if (!eventually([&] { return std::all_of(workers.begin(), workers.end(), is_at_rest); }))
         throw std::runtime_error("the workers have not come to rest");
 }
@@ -123,8 +146,32 @@ std::vector<std::size_t> descriptor_counts(const running_demo& main)
 
 namespace {
 
-/// What is left of connections, in words; empty when nothing is.
-std::string unsettled(pid_t main, std::uint16_t port)
+std::string in_words(const descriptor_counts_by_kind& kinds)
+{
+    std::string result;
+    for (const auto& [kind, count] : kinds)
+        result += (result.empty() ? "" : ", ") + std::to_string(count) + " " + kind;
+    return result.empty() ? "nothing" : result;
+}
+
+/// What a worker may have beside sockets: what Asio waits with, and the web server a second epoll.
+/// Node opens what it likes.
+bool is_usual(pid_t worker, const descriptor_counts_by_kind& kinds)
+{
+    const auto command = command_line(worker);
+    if (command.starts_with(node()))
+        return true;
+    const std::size_t epolls = command.find("http_cluster_child") == std::string::npos ? 1 : 2;
+    return std::all_of(kinds.begin(), kinds.end(), [&](const auto& entry) {
+        const auto& [kind, count] = entry;
+        return kind == "anon_inode:[eventpoll]" ? count <= epolls
+                                                : count == 1 && (kind == "anon_inode:[eventfd]" ||
+                                                                 kind == "anon_inode:[timerfd]");
+    });
+}
+
+/// What is left of connections and workers, in words; empty when nothing is.
+std::string unsettled(pid_t main, std::uint16_t port, const descriptor_counts_by_kind& at_start)
 {
     if (const auto held = open_connections(port); held > 0)
         return std::to_string(held) + " connections are still held";
@@ -151,8 +198,16 @@ std::string unsettled(pid_t main, std::uint16_t port)
         return {};
     };
     std::string problem = check(main, workers.size());
-    for (auto worker = workers.begin(); problem.empty() && worker != workers.end(); ++worker)
+    if (problem.empty() && own_kinds(main) != at_start)
+        problem = "main had " + in_words(at_start) + " and has " + in_words(own_kinds(main));
+    if (const auto watched = pidfds(main); problem.empty() && watched != workers.size())
+        problem = "main has " + std::to_string(watched) + " pidfds for " +
+                  std::to_string(workers.size()) + " workers";
+    for (auto worker = workers.begin(); problem.empty() && worker != workers.end(); ++worker) {
         problem = check(*worker, 1);
+        if (const auto kinds = own_kinds(*worker); problem.empty() && !is_usual(*worker, kinds))
+            problem = "worker " + std::to_string(*worker) + " has " + in_words(kinds);
+    }
     return problem;
 }
 
@@ -160,8 +215,8 @@ std::string unsettled(pid_t main, std::uint16_t port)
 
 exit_status running_demo::stop_and_settle_accounts()
 {
-    EXPECT_TRUE(eventually([this] { return unsettled(pid(), port).empty(); }))
-        << unsettled(pid(), port);
+    EXPECT_TRUE(eventually([this] { return unsettled(pid(), port, kinds_at_start_).empty(); }))
+        << unsettled(pid(), port, kinds_at_start_);
     const auto status = stop();
     static const std::regex books("([0-9]+) accepted = ([0-9]+) handed over \\+ ([0-9]+) closed");
     std::smatch figures;

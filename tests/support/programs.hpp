@@ -4,6 +4,7 @@
 #include "support/process.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -40,14 +41,22 @@ public:
     /// The same at the end of a fault test, when all clients are gone: fails the test if anything
     /// does not add up. Nobody holds a connection any more; main has a channel for each worker,
     /// each worker has one, and but for the listener they have no other socket; no zombie; no epoll
-    /// that watches what is closed; and where main keeps books, they balance.
+    /// that watches what is closed; main has a pidfd for each worker, and apart from that what it
+    /// had at the start; a worker of ours has what Asio waits with, and nothing else; and where
+    /// main keeps books, they balance.
     exit_status stop_and_settle_accounts();
 
     /// Until every worker waits for something to do: "ready" means that it has been started and
     /// holds what it needs, but its program may not have come so far as to open all that it always
     /// has open.
     void wait_until_at_rest() const;
+
+private:
+    std::map<std::string, std::size_t> kinds_at_start_; ///< main's, but for sockets and pidfds
 };
+
+/// The same of one worker.
+bool is_at_rest(pid_t worker);
 
 /// How many descriptors the main and each of its first workers have open, in slot order.
 std::vector<std::size_t> descriptor_counts(const running_demo& main);
