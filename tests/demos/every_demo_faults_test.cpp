@@ -6,7 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <memory>
 #include <set>
+#include <sys/resource.h>
+#include <unistd.h>
 
 using namespace support;
 using std::string;
@@ -56,9 +60,9 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, EveryDemoFaults,
-                         testing::Values("server_handoff", "socket_fanout", "http_cluster"),
-                         [](const auto& test) { return test.param; });
+const auto every_demo = testing::Values("server_handoff", "socket_fanout", "http_cluster");
+const auto its_name = [](const auto& test) { return test.param; };
+INSTANTIATE_TEST_SUITE_P(, EveryDemoFaults, every_demo, its_name);
 
 TEST_P(EveryDemoFaults, SecondSignalForces)
 {
@@ -72,15 +76,6 @@ TEST_P(EveryDemoFaults, SecondSignalForces)
         EXPECT_TRUE(eventually([&] { return none_runs(main.workers); }, milliseconds(1000)));
         EXPECT_TRUE(eventually([&] { return is_free(main.port); }, milliseconds(1000)));
     }
-}
-
-TEST_P(EveryDemoFaults, D10_StubbornWorkersAreKilledInTheEnd)
-{
-    running_demo main(name(), stubborn({"--workers", "2"}));
-    main.signal(SIGTERM);
-    EXPECT_EQ(main.wait_exit(milliseconds(6000)), exited(0));
-    EXPECT_TRUE(none_runs(main.workers));
-    EXPECT_TRUE(is_free(main.port));
 }
 
 TEST_P(EveryDemoFaults, KilledWorkerIsOneLineAndTheOthersServe)
@@ -170,19 +165,6 @@ TEST_P(EveryDemoFaults, RespawnKeepsThePortWhileNobodyIsThere)
     EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
-TEST_P(EveryDemoFaults, D2_EveryWorkerGoneAtOnceIsReaped)
-{
-    running_demo main(name(), {"--workers", "8", "--respawn"});
-    for (const auto worker : main.workers)
-        ::kill(worker, SIGKILL);
-    EXPECT_TRUE(
-        eventually([&] { return children(main.pid()).size() == 8 && none_runs(main.workers); }));
-    for (const auto child : children(main.pid()))
-        EXPECT_FALSE(is_zombie(child));
-    EXPECT_EQ(ask_who(main.port, 8).size(), 8u);
-    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
-}
-
 TEST_P(EveryDemoFaults, ClientsThatVanishLeaveNoDescriptor)
 {
     running_demo main(name(), {"--delay", "50", "--quiet"});
@@ -205,6 +187,164 @@ TEST_P(EveryDemoFaults, ClientsThatVanishLeaveNoDescriptor)
         << before << " became " << count();
     EXPECT_EQ(ask_who(main.port, 4).size(), 4u);
     EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+}
+
+/// Another name for a worker's program, which can be taken away.
+class removable_worker {
+public:
+    explicit removable_worker(const string& program)
+        : program_(program),
+          path_(testing::TempDir() + std::to_string(::getpid()) + "." +
+                std::filesystem::path(program).filename().string())
+    {
+        put_back();
+    }
+    ~removable_worker() { std::filesystem::remove(path_); }
+    removable_worker(const removable_worker&) = delete;
+    removable_worker& operator=(const removable_worker&) = delete;
+
+    const string& path() const { return path_; }
+    void remove() const { std::filesystem::remove(path_); }
+    void put_back() const { std::filesystem::create_symlink(program_, path_); }
+
+private:
+    string program_;
+    string path_;
+};
+
+TEST_P(EveryDemoFaults, D6_AReplacementThatCannotBeStartedIsNamedAndLeavesNothing)
+{
+    const removable_worker program(demo(name() + "_child"));
+    running_demo main(name(), {"--respawn", "--workers", "2", "--child", program.path(), "--child",
+                               demo(name() + "_child")});
+    program.remove();
+    ::kill(main.workers[0], SIGKILL);
+    EXPECT_NE(main.err_line("cannot start a worker").find(program.path() + ": No such file"),
+              string::npos)
+        << main.err();
+    EXPECT_TRUE(eventually([&] { return children(main.pid()) == vector{main.workers[1]}; }))
+        << "a zombie, perhaps";
+    EXPECT_EQ(ask_who(main.port, 4).count(main.workers[1]), 4u);
+    program.put_back();
+    main.err_line("takes its place");
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+}
+
+// ---- in time, and alone
+// --------------------------------------------------------------------------
+
+/// Worker 0 takes a minute for an answer, worker 1 no time.
+class EveryDemoFaultsInTime : public EveryDemoFaults {
+protected:
+    static constexpr milliseconds at_once{250}; // from a death to the end of a client's waiting
+
+    vector<string> slow_and_fast(vector<string> more = {}) const
+    {
+        const auto child = demo(name() + "_child") + " --delay ";
+        more.insert(more.end(),
+                    {"--workers", "2", "--child", child + "60000", "--child", child + "0"});
+        return more;
+    }
+
+    /// A client of worker 0, which has taken it, acknowledged it where there is something to
+    /// acknowledge, and read what there is to read.
+    connection client_of_the_slow_one(const running_demo& main) const
+    {
+        main.wait_until_at_rest();
+        ::kill(main.workers[1], SIGSTOP); // it would accept it
+        EXPECT_TRUE(eventually([&] { return is_stopped(main.workers[1]); }));
+        auto client = connect(main.port);
+        if (name() == "http_cluster")
+            client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        EXPECT_TRUE(eventually([&] {
+            const auto open = connections(main.port);
+            return open.size() == 1 && holds(main.workers[0], open[0]) &&
+                   !holds(main.pid(), open[0]) && unread_bytes(main.port) == 0;
+        })) << "worker 0 alone holds it";
+        ::kill(main.workers[1], SIGCONT);
+        return client;
+    }
+
+    /// Worker 0 has it when the signal comes.
+    void expect_end_of_file_when_it_dies_of(int signal, const string& signal_name) const
+    {
+        start_options options;
+        options.environment = {"ASAN_OPTIONS=handle_segv=0"}; // let the kernel end it
+        options.before_exec = [] {
+            const rlimit nothing{0, 0};
+            ::setrlimit(RLIMIT_CORE, &nothing); // it leaves no core
+        };
+        running_demo main(name(), slow_and_fast({"--quiet"}), options);
+        auto client = client_of_the_slow_one(main);
+        const end_of slow(main.workers[0]);
+        ::kill(main.workers[0], signal);
+        slow.wait();
+        EXPECT_EQ(client.read_to_end(at_once), "");
+        main.err_line("worker " + std::to_string(main.workers[0]));
+        EXPECT_EQ(ask_who(main.port, 4).count(main.workers[1]), 4u);
+        EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+        EXPECT_EQ(said_later(main),
+                  vector<string>{name() + ": worker " + std::to_string(main.workers[0]) +
+                                 " was killed by " + signal_name + "; 1 left"});
+    }
+};
+INSTANTIATE_TEST_SUITE_P(, EveryDemoFaultsInTime, every_demo, its_name);
+
+TEST_P(EveryDemoFaultsInTime, B7_ClientsOfAWorkerKilledWhileItAnswersReadTheEndAtOnce)
+{
+    expect_end_of_file_when_it_dies_of(SIGKILL, "SIGKILL");
+}
+
+TEST_P(EveryDemoFaultsInTime, B7_ClientsOfAWorkerThatCrashesWhileItAnswersReadTheEndAtOnce)
+{
+    expect_end_of_file_when_it_dies_of(SIGSEGV, "SIGSEGV");
+}
+
+TEST_P(EveryDemoFaultsInTime, D2_EveryWorkerGoneAtOnceIsReapedReportedAndReplaced)
+{
+    running_demo main(name(), {"--workers", "8", "--respawn"});
+    std::vector<std::unique_ptr<end_of>> ends;
+    for (const auto worker : main.workers)
+        ends.push_back(std::make_unique<end_of>(worker));
+    for (const auto worker : main.workers)
+        ::kill(worker, SIGKILL);
+    for (const auto& end : ends)
+        end->wait();
+    EXPECT_TRUE(eventually(
+        [&] { return std::none_of(main.workers.begin(), main.workers.end(), is_zombie); },
+        milliseconds(100)));
+
+    for (const auto worker : main.workers)
+        main.err_line("worker " + std::to_string(worker) + " was killed by SIGKILL; another one");
+    EXPECT_TRUE(
+        eventually([&] { return children(main.pid()).size() == 8 && none_runs(main.workers); }));
+    EXPECT_EQ(ask_who(main.port, 8).size(), 8u);
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+    const auto said = said_later(main);
+    EXPECT_EQ(std::count_if(said.begin(), said.end(),
+                            [](const auto& line) { return line.find("SIGKILL") != string::npos; }),
+              8)
+        << main.err();
+}
+
+TEST_P(EveryDemoFaultsInTime, D10_StubbornWorkersAreAskedThenTerminatedThenKilled)
+{
+    running_demo main(name(), stubborn({"--workers", "2"}));
+    ASSERT_TRUE(eventually([&] { // a Node that has not begun would obey
+        return std::all_of(main.workers.begin(), main.workers.end(), [](pid_t worker) {
+            return std::stoul(status_field(worker, "SigCgt"), nullptr, 16) & 1ul << (SIGTERM - 1);
+        });
+    }));
+    main.signal(SIGTERM);
+    EXPECT_EQ(main.wait_exit(milliseconds(2000 + 500 + 250)), exited(0));
+    EXPECT_TRUE(none_runs(main.workers));
+    EXPECT_TRUE(is_free(main.port));
+    for (const auto worker : main.workers) {
+        const auto who = "worker " + std::to_string(worker) + " has not ended by itself: ";
+        const auto terminated = main.err().find(who + "SIGTERM\n");
+        ASSERT_NE(terminated, string::npos) << main.err();
+        EXPECT_NE(main.err().find(who + "SIGKILL\n", terminated), string::npos) << main.err();
+    }
 }
 
 } // namespace
