@@ -50,9 +50,12 @@ protected:
     string documents_lines() const { return name() == "socket_fanout" ? "" : "server is start\n"; }
 };
 
-INSTANTIATE_TEST_SUITE_P(, EveryDemo,
-                         testing::Values("server_handoff", "socket_fanout", "http_cluster"),
-                         [](const auto& test) { return test.param; });
+const auto every_demo = testing::Values("server_handoff", "socket_fanout", "http_cluster");
+const auto its_name = [](const auto& test) { return test.param; };
+INSTANTIATE_TEST_SUITE_P(, EveryDemo, every_demo, its_name);
+
+class EveryDemoInTime : public EveryDemo {};
+INSTANTIATE_TEST_SUITE_P(, EveryDemoInTime, every_demo, its_name);
 
 // ---- the command line
 // ----------------------------------------------------------------------------
@@ -521,6 +524,17 @@ TEST_P(EveryDemo, B7_AThousandConnectionsLeaveNothingBehind)
     EXPECT_EQ(main.stop(), exited(0));
     EXPECT_EQ(lines(main.err()).size(), 1u)
         << "nothing went wrong, so nothing was said: " << main.err();
+}
+
+TEST_P(EveryDemoInTime, B7_TheEndOfTheConnectionFollowsTheAnswerWithin100Milliseconds)
+{
+    running_demo main(name(), {"--delay", "0", "--quiet"});
+    for (int i = 0; i < 20; ++i) {
+        auto client = open_client(name(), main.port);
+        const auto answer = client.read_until(is_http() ? "worker-" : "：");
+        expect_one_of(main.workers, who_answered(answer + client.read_to_end(milliseconds(100))));
+    }
+    EXPECT_EQ(main.stop(), exited(0));
 }
 
 TEST_P(EveryDemo, TraceShowsLinesAndDescriptorsOnStderr)

@@ -284,7 +284,16 @@ TEST(SocketFanoutFaults, C1_MainWithoutDescriptorsGoesOnWhenItHasSomeAgain)
     vector<connection> waiting;
     for (int i = 0; i < 100; ++i)
         waiting.push_back(connect(main.port));
-    main.err_line("cannot accept");
+    // Until it has said so twice, a second apart: main waits, it does not try all the time.
+    const auto complaints = [&] {
+        (void)main.has_ended(); // reads
+        return warnings(main.err(), "cannot accept")[main.pid()];
+    };
+    ASSERT_TRUE(eventually([&] { return complaints() >= 1; }));
+    const auto then = std::chrono::steady_clock::now();
+    const auto used = cpu_time(main.pid());
+    ASSERT_TRUE(eventually([&] { return complaints() >= 2; }));
+    EXPECT_LT(cpu_time(main.pid()) - used, (std::chrono::steady_clock::now() - then) / 5);
     ::kill(main.workers[0], SIGCONT);
     for (auto& connection : waiting)
         slot_of(main, connection.read_to_end());

@@ -239,6 +239,30 @@ pid_t parse_http_reply(const std::string& body)
     return static_cast<pid_t>(std::stol(match(body, pattern)[1]));
 }
 
+connection open_client(const std::string& demo_name, std::uint16_t port)
+{
+    auto client = connect(port);
+    if (demo_name == "http_cluster")
+        client.send("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    return client;
+}
+
+pid_t who_answered(const std::string& answer)
+{
+    const auto body = answer.find("\r\n\r\n");
+    return body == std::string::npos ? parse_reply(answer).pid
+                                     : parse_http_reply(answer.substr(body + 4));
+}
+
+std::map<pid_t, std::size_t> warnings(const std::string& err, const std::string& part)
+{
+    std::map<pid_t, std::size_t> result;
+    for (const auto& line : lines(err))
+        if (line.starts_with("[") && line.find(part) != std::string::npos)
+            ++result[static_cast<pid_t>(std::stol(line.substr(1)))];
+    return result;
+}
+
 std::vector<std::string> lines(const std::string& text)
 {
     std::vector<std::string> result;

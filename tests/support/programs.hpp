@@ -2,6 +2,7 @@
 #pragma once
 
 #include "support/process.hpp"
+#include "support/tcp.hpp"
 
 #include <cstdint>
 #include <map>
@@ -70,6 +71,16 @@ reply parse_reply(const std::string& line);
 
 /// "Request handled by worker-28219"
 pid_t parse_http_reply(const std::string& body);
+
+/// A new client of that demo, which has said what one has to say for an answer: nothing, or
+/// "GET / HTTP/1.1".
+connection open_client(const std::string& demo_name, std::uint16_t port);
+
+/// Who gave this answer, the whole of what a client has read.
+pid_t who_answered(const std::string& answer);
+
+/// How often each process has written a line that contains `part`, by the "[PID]" in front of it.
+std::map<pid_t, std::size_t> warnings(const std::string& err, const std::string& part);
 
 /// Without their newlines. A last line without one counts too.
 std::vector<std::string> lines(const std::string& text);

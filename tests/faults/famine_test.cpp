@@ -1,0 +1,178 @@
+// Nobody has a descriptor to spare: clients wait until somebody has, and nobody spins meanwhile.
+#include "support/proc_fs.hpp"
+#include "support/programs.hpp"
+#include "support/tcp.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <list>
+#include <map>
+#include <numeric>
+#include <tuple>
+#include <unistd.h>
+
+using namespace support;
+using std::string;
+using std::vector;
+using clock_type = std::chrono::steady_clock;
+
+namespace {
+
+/// What the demo's workers say of it: they cannot take what main hands over, or cannot accept.
+string complaint(const string& demo_name)
+{
+    return demo_name == "socket_fanout" ? "no room for a descriptor" : "cannot accept";
+}
+
+/// Once a second at most, of each process.
+void expect_few(const std::map<pid_t, std::size_t>& complaints, clock_type::time_point since)
+{
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(clock_type::now() - since).count();
+    for (const auto& [pid, count] : complaints)
+        EXPECT_LE(count, static_cast<std::size_t>(seconds) + 1) << pid;
+}
+
+class Famine : public testing::TestWithParam<std::tuple<string, string>> {};
+INSTANTIATE_TEST_SUITE_P(
+    , Famine,
+    testing::Combine(testing::Values("server_handoff", "socket_fanout", "http_cluster"),
+                     testing::Values("root", "nobody")),
+    [](const auto& test) { return std::get<0>(test.param) + "_as_" + std::get<1>(test.param); });
+
+// All clients are there before the first goes, and 64 descriptors each are not enough for five
+// processes: with a client that is there, a worker keeps the connection, be it for a second.
+TEST_P(Famine, A7_A8_SixtyFourDescriptorsLoseNoneOfFourHundredClients)
+{
+    const auto& [name, user] = GetParam();
+    start_options options{.descriptor_limit = 64};
+    if (user == "nobody") {
+        if (::geteuid() != 0)
+            GTEST_SKIP() << "we are not root: the other test has shown it";
+        options.uid = 65534;
+    }
+    const auto begin = clock_type::now();
+    running_demo main(name, {"--delay", "0", "--quiet"}, options);
+    main.wait_until_at_rest();
+    const auto before = descriptor_counts(main);
+    vector<connection> open;
+    for (int i = 0; i < 400; ++i)
+        open.push_back(connect(main.port));
+    std::size_t answers = 0;
+    for (auto& client : open)
+        if (name == "http_cluster")
+            client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    for (auto& client : open) {
+        const auto answer =
+            name == "http_cluster" ? client.read_until("handled by worker-") : client.read_to_end();
+        answers +=
+            answer.find(name == "http_cluster" ? "HTTP/1.1 200" : "子进程：") < answer.size();
+        client.close();
+    }
+    EXPECT_EQ(answers, 400u);
+    EXPECT_TRUE(eventually([&] { return descriptor_counts(main) == before; }));
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+
+    auto accepting = warnings(main.err(), "cannot accept");
+    auto receiving = warnings(main.err(), "no room for a descriptor");
+    EXPECT_GE(accepting.size() + receiving.size(), 1u) << "it was no famine: " << main.err();
+    expect_few(accepting, begin);
+    expect_few(receiving, begin);
+}
+
+// ---- no room at all for a while
+// ------------------------------------------------------------------
+
+/// No new descriptor for this process, as long as this lives.
+class no_room {
+public:
+    explicit no_room(pid_t pid) : pid_(pid)
+    {
+        const auto open = descriptors(pid);
+        rlim_t lowest_free = 0;
+        while (open.contains(static_cast<int>(lowest_free)))
+            ++lowest_free;
+        ::prlimit(pid, RLIMIT_NOFILE, nullptr, &before_);
+        const rlimit full{lowest_free, before_.rlim_max};
+        EXPECT_EQ(::prlimit(pid, RLIMIT_NOFILE, &full, nullptr), 0);
+    }
+    ~no_room() { ::prlimit(pid_, RLIMIT_NOFILE, &before_, nullptr); }
+    no_room(const no_room&) = delete;
+    no_room& operator=(const no_room&) = delete;
+
+private:
+    pid_t pid_;
+    rlimit before_{};
+};
+
+class EveryDemoWithoutRoomFaults : public testing::TestWithParam<string> {};
+INSTANTIATE_TEST_SUITE_P(, EveryDemoWithoutRoomFaults,
+                         testing::Values("server_handoff", "socket_fanout", "http_cluster"),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(EveryDemoWithoutRoomFaults, A7_C1_ClientsWaitForAWorkerWithRoomAndNobodySpins)
+{
+    const auto begin = clock_type::now();
+    running_demo main(GetParam(), {"--delay", "0", "--quiet"});
+    main.wait_until_at_rest();
+    std::list<no_room> all_full;
+    for (const auto worker : main.workers)
+        all_full.emplace_back(worker);
+    auto client = open_client(GetParam(), main.port);
+
+    // A second passes between two complaints of one worker.
+    const auto complaints = [&] {
+        (void)main.has_ended(); // reads
+        const auto of_each = warnings(main.err(), complaint(GetParam()));
+        return std::accumulate(
+            of_each.begin(), of_each.end(), std::size_t{0},
+            [](auto most, const auto& one) { return std::max(most, one.second); });
+    };
+    const auto everybody = [&] {
+        auto pids = main.workers;
+        pids.push_back(main.pid());
+        return pids;
+    }();
+    ASSERT_TRUE(eventually([&] { return complaints() >= 1; })) << main.err();
+    const auto then = clock_type::now();
+    std::map<pid_t, std::chrono::nanoseconds> used;
+    for (const auto pid : everybody)
+        used[pid] = cpu_time(pid);
+    ASSERT_TRUE(eventually([&] { return complaints() >= 2; })) << main.err();
+    for (const auto pid : everybody)
+        EXPECT_LT(cpu_time(pid) - used[pid], (clock_type::now() - then) / 5) << pid << " spins";
+    EXPECT_FALSE(client.has_ended());
+
+    all_full.clear();
+    const auto pid = who_answered(client.read_to_end());
+    EXPECT_TRUE(std::count(main.workers.begin(), main.workers.end(), pid)) << pid;
+    client.close();
+    expect_few(warnings(main.err(), complaint(GetParam())), begin);
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+}
+
+TEST(NoRoomFaults, A7_ConnectionsForAWorkerWithoutRoomAreAnsweredByTheOthers)
+{
+    const auto begin = clock_type::now();
+    running_demo main("socket_fanout", {"--delay", "0", "--quiet"});
+    main.wait_until_at_rest();
+    std::map<pid_t, std::size_t> answers;
+    {
+        const no_room full(main.workers[0]);
+        for (int i = 0; i < 40; ++i)
+            ++answers[parse_reply(ask(main.port)).pid];
+    }
+    EXPECT_EQ(answers, (std::map<pid_t, std::size_t>{{main.workers[1], 20}, // its own and those
+                                                     {main.workers[2], 10},
+                                                     {main.workers[3], 10}}));
+    const auto complaints = warnings(main.err_line(complaint("socket_fanout")) + "\n", "");
+    EXPECT_EQ(complaints.begin()->first, main.workers[0]);
+    EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[0]); // connection 40, and it has room
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+    const auto of_each = warnings(main.err(), complaint("socket_fanout"));
+    EXPECT_EQ(of_each.size(), 1u) << main.err();
+    expect_few(of_each, begin);
+}
+
+} // namespace
