@@ -336,7 +336,7 @@ TEST_P(EveryDemoFaultsInTime, D10_StubbornWorkersAreAskedThenTerminatedThenKille
         });
     }));
     main.signal(SIGTERM);
-    EXPECT_EQ(main.wait_exit(milliseconds(2000 + 500 + 250)), exited(0));
+    EXPECT_EQ(main.wait_exit(milliseconds(2250 + 500 + 250)), exited(0));
     EXPECT_TRUE(none_runs(main.workers));
     EXPECT_TRUE(is_free(main.port));
     for (const auto worker : main.workers) {
