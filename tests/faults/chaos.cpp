@@ -40,7 +40,10 @@ constexpr milliseconds between_blows{300};
 // crash loop and given up, as it should be (D8).
 constexpr auto worker_count = "8";
 constexpr milliseconds until_stopped_is_killed{1000}; // by us, if nobody else has done it
-constexpr milliseconds hung_after{8000};
+constexpr milliseconds ack_timeout{500};              // of ours
+constexpr milliseconds hung_after{3000};
+// A client may meet a stopped worker, and after that another one.
+static_assert(hung_after >= 2 * std::max(ack_timeout, until_stopped_is_killed) + milliseconds(500));
 constexpr milliseconds pause_when_refused{10};
 
 // ---- the load ----------------------------------------------------------------------------------
@@ -96,7 +99,7 @@ ending ask_once(const scenario& what, std::uint16_t port)
         (void)::send(socket.fd, request.data(), request.size(), MSG_NOSIGNAL);
 
     string reply;
-    const auto deadline = clock_type::now() + hung_after;
+    const auto deadline = clock_type::now() + patient(hung_after);
     for (;;) {
         const auto left =
             std::chrono::duration_cast<milliseconds>(deadline - clock_type::now()).count();
@@ -354,12 +357,12 @@ scenario ours(const string& name, const string& mode = "")
     const auto own = demo(name + "_child") + " --delay 5";
     const auto garbage = node() + " " + fixture("faults/garbage_child.js") + " " +
                          fixture("interop/node/" + name + "/child.js");
-    scenario result{
-        .title = name + (mode.empty() ? "" : " --mode " + mode),
-        .command = {demo(name), "--respawn", "--ack-timeout", "500", "--workers", worker_count},
-        .http = name == "http_cluster",
-        .one_reply = mode != "all",
-        .books = name == "socket_fanout" && mode.empty()};
+    scenario result{.title = name + (mode.empty() ? "" : " --mode " + mode),
+                    .command = {demo(name), "--respawn", "--ack-timeout",
+                                std::to_string(ack_timeout.count()), "--workers", worker_count},
+                    .http = name == "http_cluster",
+                    .one_reply = mode != "all",
+                    .books = name == "socket_fanout" && mode.empty()};
     if (!mode.empty())
         result.command.insert(result.command.end(), {"--mode", mode});
     for (const auto& child : {own, own, own, garbage})
