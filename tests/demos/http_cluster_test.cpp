@@ -61,6 +61,22 @@ TEST(HttpCluster, ClientPrintsBodyAndEnd)
     }
 }
 
+TEST(HttpCluster, FiveConnectionsGiveTheDocumentsLinesAHundredTimes)
+{
+    for (int start = 0; start < 100; ++start) {
+        running_demo main("http_cluster");
+        vector<connection> open;
+        for (int i = 0; i < 5; ++i)
+            open.push_back(open_client("http_cluster", main.port));
+        for (auto& connection : open)
+            ASSERT_TRUE(is_worker(main, who_answered(connection.read_to_end())))
+                << "start " << start;
+        open.clear();
+        ASSERT_EQ(main.stop(), exited(0));
+        ASSERT_EQ(main.out(), "server is start\n");
+    }
+}
+
 TEST(HttpCluster, C4_OneConnectionStaysWithOneWorker)
 {
     running_demo main("http_cluster");

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 using namespace support;
 using std::string;
@@ -41,6 +42,22 @@ TEST(ServerHandoff, ClientPrintsTheDocumentsLines)
     EXPECT_EQ(answers.size(), 5u);
     for (const auto& line : answers)
         expect_answer_of_its_slot(main, line);
+}
+
+TEST(ServerHandoff, FiveConnectionsGiveTheDocumentsLinesAHundredTimes)
+{
+    for (int start = 0; start < 100; ++start) {
+        running_demo main("server_handoff", {"--delay", "0"});
+        std::vector<connection> open; // all at once, as the document's client does
+        for (int i = 0; i < 5; ++i)
+            open.push_back(connect(main.port));
+        for (auto& connection : open) // whose they are is the kernel's choice
+            expect_answer_of_its_slot(main, connection.read_to_end());
+        ASSERT_FALSE(HasFailure()) << "start " << start;
+        open.clear();
+        ASSERT_EQ(main.stop(), exited(0));
+        ASSERT_EQ(main.out(), "server is start\n");
+    }
 }
 
 TEST(ServerHandoff, EveryWorkerCanAnswer)
