@@ -105,8 +105,19 @@ running_demo::running_demo(const std::string& name, std::vector<std::string> arg
 {
 }
 
+namespace {
+
+start_options with_limit(start_options options)
+{
+    if (const char* limit = std::getenv("DESCRIPTOR_LIMIT"); limit && !options.descriptor_limit)
+        options.descriptor_limit = std::stoul(limit);
+    return options;
+}
+
+} // namespace
+
 running_demo::running_demo(std::vector<std::string> command, start_options options)
-    : process(std::move(command), std::move(options)),
+    : process(std::move(command), with_limit(std::move(options))),
       ready_line(parse_ready_line(err_line("listening on "))),
       kinds_at_start_(own_kinds(pid()))
 {

@@ -28,6 +28,7 @@ struct ready_line {
 ready_line parse_ready_line(const std::string& line);
 
 /// A main: one of the demos, or a Node script that behaves like one. `arguments` follow "--port 0".
+/// Where the test says nothing else, it and its workers may have $DESCRIPTOR_LIMIT descriptors.
 class running_demo : public process, public ready_line {
 public:
     explicit running_demo(const std::string& name, std::vector<std::string> arguments = {},
