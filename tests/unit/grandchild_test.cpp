@@ -79,10 +79,10 @@ protected:
     Grandchild()
     {
         ::prctl(PR_SET_CHILD_SUBREAPER, 1); // whose parent dies is ours to reap
-        auto [ours, theirs] = unix_pair();
-        peer = std::move(ours);
-        receiver.emplace([&] { hold_everything(theirs.get()); });
-        theirs.reset();
+        auto ends = unix_pair();
+        peer = std::move(ends.first);
+        receiver.emplace([&] { hold_everything(ends.second.get()); });
+        ends.second.reset();
 
         auto pair = tcp_pair();
         client = std::move(pair.second);
