@@ -290,16 +290,17 @@ private:
     {
         slot_state& place = slots_[i];
         while (place.child) {
-            const auto child = place.child;
+            auto child = place.child;
             asio::co_spawn(
                 executor_, [self = shared_from_this(), child] { return self->follow(child); },
                 asio::detached);
+            const auto pid = child->pid();
             const auto status = co_await child->exited();
             place.child.reset();
-            close_channel_soon(child);
+            close_channel_soon(std::move(child)); // and not only when another one takes its place
             if (stopping_)
                 break;
-            co_await replace(i, child->pid(), status);
+            co_await replace(i, pid, status);
         }
         place.supervised = false;
         changed_.cancel();
