@@ -34,7 +34,7 @@ public:
             addresses_ = net::resolve(options_.host, options_.port);
         } catch (const std::system_error& error) {
             note(name_ + ": cannot find '" + options_.host + "': " + error.code().message() +
-                 "\n  this machine: " + options_.program + " --host localhost");
+                 "\n  this machine: " + options_.program + " --host 127.0.0.1");
             return cannot_start;
         }
         int interrupted = 0;
