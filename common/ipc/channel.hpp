@@ -101,6 +101,10 @@ public:
 
     /// The next message, in the order sent; nullopt when the conversation is over.
     /// Throws protocol_error once, after the messages before it, when the peer broke the protocol.
+    ///
+    /// Name what you await, as in `while (auto message = co_await channel.receive())`: g++ 12
+    /// miscompiles `while (co_await channel.receive())` where the coroutine has no local variable
+    /// of its own, and the program crashes.
     asio::awaitable<std::optional<message>> receive();
 
     /// False once either side has closed.

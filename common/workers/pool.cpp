@@ -154,7 +154,9 @@ public:
                 if (!stopping_ && slots_[next].fault.empty())
                     end(*child, "ended its channel without acknowledging a connection");
             };
-            switch (co_await workers::hand_over(child, connection, body(next), end_worker)) {
+            const auto outcome =
+                co_await workers::hand_over(child, connection, body(next), end_worker);
+            switch (outcome) {
             case handed::over:
                 count_acknowledged(child->pid());
                 ++counted_.handed_over;
@@ -321,7 +323,7 @@ private:
     {
         const auto self = shared_from_this();
         try {
-            while (co_await child->channel.receive()) { // the demos' workers have nothing to say
+            while (auto message = co_await child->channel.receive()) { // ours say nothing
             }
         } catch (const ipc::protocol_error& error) {
             end(*child, std::string("broke the channel's protocol (") + error.what() + ")");

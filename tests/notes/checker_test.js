@@ -7,6 +7,7 @@ const child_process = require('child_process')
 const fs = require('fs')
 const path = require('path')
 const test = require('node:test')
+const { bare_conditions, cpp_of } = require('./conditions.js')
 const { prove } = require('./exercises.js')
 const { cannot_browse } = require('../browser/chromium.js')
 const { cannot_trace } = require('./trace.js')
@@ -139,3 +140,26 @@ test('sendmsg: a byte that does not cross, and a picture of other bytes, are not
   change('data/sendmsg.json', '"data": "7b', '"data": "7c')
   assert.match(says(), /sendmsg\.json is not what crosses now/)
 }))
+
+test('conditions: each bare co_await is noticed, over several lines too, and nothing else is', () => {
+  const text = fs.readFileSync(path.join(folder, 'conditions.cpp'), 'utf8')
+  const marked = text.split('\n').flatMap((line, i) => line.endsWith('// bare') ? [i + 1] : [])
+  assert.ok(marked.length)
+  assert.deepStrictEqual(bare_conditions(text), marked)
+})
+
+test('conditions: those in the C++ of a text and in the added lines of a solution are noticed where they stand', () => {
+  const bare = 'while (co_await parent.receive()) {}'
+  const text = ['say `' + bare + '`', '```cpp compile', bare, '```', '```text', bare, '```'].join('\n')
+  assert.deepStrictEqual(bare_conditions(cpp_of('a.md', text)), [3])
+  const patch = ['--- a/x', '+++ b/x', '@@ -1 +1 @@', '-' + bare, ' ' + bare, '+' + bare].join('\n')
+  assert.deepStrictEqual(bare_conditions(cpp_of('a.patch', patch)), [6])
+})
+
+test('conditions: the check fails when it finds one', () => {
+  const check = file => child_process.spawnSync(process.execPath, [path.join(__dirname, 'conditions.js'), path.join(folder, file)], { encoding: 'utf8' })
+  const { status, stdout } = check('conditions.cpp')
+  assert.strictEqual(status, 1)
+  assert.match(stdout, /conditions\.cpp:5: a bare co_await as condition/)
+  assert.strictEqual(check('source.cpp').status, 0)
+})

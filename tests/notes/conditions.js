@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+// node tests/notes/conditions.js [FILE...]    no condition in our C++ is a bare co_await
+//
+// g++ 12 destroys the value twice when a coroutine awaits it in the condition of `if`, `while`, `for`, `do` or `switch` and
+// has no local variable of its own. A name makes it right: while (auto message = co_await channel.receive()).
+// Without a FILE: all C++ of the project, the lines that a solution adds, and what the notes show. Exit code 1: found some.
+'use strict'
+const fs = require('fs')
+const path = require('path')
+
+const top = path.join(__dirname, '../..')
+
+// The text with comments, strings and characters blanked out; every line break and column stays.
+const code_only = text => text.replace(
+  /\/\/.*|\/\*[^]*?\*\/|\bR"([^()\\\s]*)\([^]*?\)\1"|"(?:\\[^]|[^"\\\n])*"|(?<![\w])'(?:\\[^]|[^'\\\n])+'/g,
+  found => found.replace(/[^\n]/g, ' '))
+
+// What stands between the parenthesis at `open` and its partner, cut at the semicolons that are in no other bracket.
+function parts_within(text, open) {
+  const parts = ['']
+  let depth = 0
+  for (let i = open; i < text.length; i++) {
+    const letter = text[i]
+    if ('([{'.includes(letter) && depth++ === 0) continue
+    if (')]}'.includes(letter) && --depth === 0) return parts
+    if (letter === ';' && depth === 1) parts.push('')
+    else parts[parts.length - 1] += letter
+  }
+  return parts
+}
+
+const is_declaration = condition => /^\s*(?:[\w:<>,*&]+\s+)*[\w:<>,*&]+[\s*&]+\w+\s*(?:=(?!=)|\{)/.test(condition)
+const awaits = condition => /\bco_await\b/.test(condition)
+
+// The numbers of the lines on which such a condition begins.
+function bare_conditions(text) {
+  const code = code_only(text)
+  return [...code.matchAll(/\b(if|while|for|switch)\s*(?:constexpr\s*)?\(/g)].flatMap(found => {
+    const parts = parts_within(code, found.index + found[0].length - 1)
+    const condition = found[1] !== 'for' ? parts.at(-1) : parts.length === 3 ? parts[1] : ''
+    return awaits(condition) && !is_declaration(condition) ? [code.slice(0, found.index).split('\n').length] : []
+  })
+}
+
+// The C++ in a file; all other lines are empty, so that the numbers of lines stay.
+function cpp_of(name, text) {
+  let inside = false
+  if (name.endsWith('.patch')) return text.replace(/^(?:\+\+\+.*|[^+\n].*)$|^\+/gm, '')
+  if (!name.endsWith('.md')) return text
+  return text.split('\n').map(line => {
+    const fence = line.match(/^ *```+ *(\w*)/)
+    if (fence) inside = fence[1] === 'cpp'
+    return inside && !fence ? line : ''
+  }).join('\n')
+}
+
+const files_below = folder => fs.readdirSync(path.join(top, folder), { withFileTypes: true }).flatMap(entry => {
+  const name = path.join(folder, entry.name)
+  if (entry.isDirectory()) return ['broken', 'node_modules'].includes(entry.name) ? [] : files_below(name)
+  return /\.([ch]pp|md|patch)$/.test(name) ? [name] : []
+})
+
+if (require.main === module) {
+  const names = process.argv.length > 2 ? process.argv.slice(2).map(name => path.relative(top, path.resolve(name)))
+    : ['common', 'demos', 'clients', 'tests', 'notes'].flatMap(files_below)
+  const found = names.flatMap(name =>
+    bare_conditions(cpp_of(name, fs.readFileSync(path.join(top, name), 'utf8'))).map(line => `${name}:${line}`))
+  for (const place of found)
+    console.log(`${place}: a bare co_await as condition, which g++ 12 miscompiles; name it: (auto message = co_await ...)`)
+  console.log(`${names.length} files: ${found.length} bare conditions`)
+  process.exitCode = found.length || !names.length ? 1 : 0
+}
+
+module.exports = { bare_conditions, cpp_of }
