@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // node tests/notes/check.js check|update [--only=PART,...] [--root=FOLDER] [--patience=MILLISECONDS] [FILE...]
 //
-// Checks the Markdown files (all of notes/, and the README), or puts right what can be rewritten. The parts are those of
+// Checks the Markdown files (all of notes/, the README and its translation), or puts right what can be rewritten. The parts are those of
 // `parts` below; without --only, all. Exit code 0: all well; 1: problems; 2: usage; 77: all that was asked for was skipped.
 'use strict'
 const fs = require('fs')
@@ -17,17 +17,21 @@ const { check_listings } = require('./listings.js')
 const { check_pitfalls } = require('./pitfalls.js')
 const { check_terms } = require('./terms.js')
 const { check_traces, check_transcripts, set_patience } = require('./transcripts.js')
+const { check_translation, is_translation } = require('./translations.js')
 const { check_mermaid, close_browser } = require('./mermaid.js')
 
 // What each part checks in a document: (document, report, skip, read).
 const parts = {
   text: [check_structure, check_excerpts, check_quotations, check_listings, check_links, check_names, check_pitfalls, check_terms,
-    check_numbers],
+    check_numbers, check_translation],
   code: [check_cpp, check_javascript],
   transcripts: [check_transcripts],
   traces: [check_traces],
   pictures: [check_mermaid]
 }
+
+// A translation shows what its original shows, so this need not be done twice.
+const tried_in_the_original = [check_cpp, check_javascript, check_transcripts, check_traces]
 
 const markdown_below = (root, folder) => fs.readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap(entry =>
   entry.isDirectory() ? markdown_below(root, path.join(folder, entry.name)) : entry.name.endsWith('.md') ? [path.join(folder, entry.name)] : [])
@@ -42,7 +46,8 @@ async function main(words) {
   }
   const root = path.resolve(option('root') ?? path.join(__dirname, '../..'))
   if (option('patience')) set_patience(Number(option('patience')))
-  const names = files.length ? files.map(file => path.relative(root, path.resolve(file))) : ['README.md', ...markdown_below(root, 'notes')].sort()
+  const readmes = fs.readdirSync(root).filter(name => /^README\b.*\.md$/.test(name))
+  const names = files.length ? files.map(file => path.relative(root, path.resolve(file))) : [...readmes, ...markdown_below(root, 'notes')].sort()
   const read = name => new Document(root, name)
   const documents = names.map(read)
 
@@ -57,7 +62,7 @@ async function main(words) {
     }
     const skip = (line, message) => { skipped++; console.log(`${document.name}:${line}: SKIPPED: ${message}`) }
     for (const part of only)
-      for (const check of parts[part]) await check(document, report, skip, read)
+      for (const check of is_translation(document) ? parts[part].filter(check => !tried_in_the_original.includes(check)) : parts[part]) await check(document, report, skip, read)
     if (replacements.length) {
       fs.writeFileSync(path.join(root, document.name), document.rewritten(replacements))
       console.log(`${document.name}: rewrote ${replacements.length}`)

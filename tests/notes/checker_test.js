@@ -15,9 +15,9 @@ const { cannot_trace } = require('./trace.js')
 if (process.env.BROWSER === 'required') assert.strictEqual(cannot_browse(), undefined)
 const impossible = { pictures: cannot_browse(), traces: cannot_trace() } // part: why it cannot be checked here
 
-function check(part, file, command = 'check') {
+function check(part, file, command = 'check', root = path.join(__dirname, '../..')) {
   const { status, stdout, stderr } = child_process.spawnSync(process.execPath,
-    [path.join(__dirname, 'check.js'), command, `--only=${part}`, ...command === 'check' && file.includes('broken') ? ['--patience=2000'] : [], file],
+    [path.join(__dirname, 'check.js'), command, `--root=${root}`, `--only=${part}`, ...command === 'check' && file.includes('broken') ? ['--patience=2000'] : [], file],
     { encoding: 'utf8' })
   return { status, output: stdout + stderr }
 }
@@ -86,6 +86,40 @@ for (const [what, files, expected] of [
   ['an external link that is listed and gone', { [links]: 'https://nodejs.org/api/net.html\n' }, /is not the list of the external links/]
 ])
   test(`text: ${what}`, () => in_scratch_folder(scratch => assert.match(check_tree(scratch, files), expected)))
+
+const block = line => ['```console terminals', 'terminal 1 $ echo hello', `  1 | ${line}`, '```', ''].join('\n')
+const diagram = (label, arrow = '-->') => ['```mermaid', 'flowchart LR', `    A[${label}] ${arrow}|${label}| B`, '```', ''].join('\n')
+const original = (change = text => text) => change('[中文](README.zh-CN.md)\n\nDebian 12: `./run demo`, [a part](notes).\n\n' + block('hello') + diagram('word'))
+const translation = (change = text => text) => change('[English](README.md)\n\n`./run demo` 在 Debian 12 上，[一部分](notes)。\n\n' + block('hello') + diagram('词'))
+const replaced = (from, to) => text => { assert.ok(text.includes(from)); return text.replace(from, to) }
+
+for (const [what, change_original, change_translation, expected] of [
+  ['one that agrees', undefined, undefined, /: 0 problems/],
+  ['another line in a transcript', replaced('1 | hello', '1 | hallo'), undefined, /zh-CN\.md:5: this block is not that of README\.md/],
+  ['another command', undefined, replaced('$ echo hello', '$ echo hallo'), /zh-CN\.md:5: this block is not that of README\.md/],
+  ['a block less', replaced(block('hello'), ''), undefined, /2 code blocks; README\.md has 1/],
+  ['another kind of block', replaced('console terminals', 'console terminals order=any'), undefined, /README\.md has "console terminals order=any" here/],
+  ['another arrow in a diagram', undefined, replaced('-->', '-.->'), /zh-CN\.md:9: this block is not that of README\.md/],
+  ['another command in a sentence', replaced('`./run demo`', '`./run test`'), undefined, /code that README\.md has, and this has not: `\.\/run test`/],
+  ['another link', undefined, replaced('(notes)', '(notes/data)'), /link that README\.md has, and this has not: notes/],
+  ['another number', replaced('Debian 12', 'Debian 12 and 13'), undefined, /number that README\.md has, and this has not: 13/],
+  ['no link to it', replaced('[中文](README.zh-CN.md)', ''), undefined, /README\.md has no link to this translation/],
+  ['no link back', undefined, replaced('[English](README.md)', ''), /there is no link to README\.md/]
+])
+  test(`translations: ${what}`, () => in_scratch_folder(scratch => {
+    fs.mkdirSync(path.join(scratch, 'notes/data'), { recursive: true })
+    assert.match(check_tree(scratch, { 'README.md': original(change_original), 'README.zh-CN.md': translation(change_translation) }), expected)
+  }))
+
+test('translations: one without an original', () => in_scratch_folder(scratch =>
+  assert.match(check_tree(scratch, { 'README.zh-CN.md': '', 'notes/a.zh-CN.md': '' }), /a\.zh-CN\.md:1: there is no notes\/a\.md that this translates/)))
+
+test('translations: update copies what the original shows', () => in_scratch_folder(scratch => {
+  const name = path.join(scratch, 'README.zh-CN.md')
+  check_tree(scratch, { 'README.md': original(replaced('1 | hello', '1 | good day')), 'README.zh-CN.md': translation() })
+  assert.strictEqual(check('text', name, 'update', scratch).status, 0)
+  assert.match(fs.readFileSync(name, 'utf8'), /1 \| good day/)
+}))
 
 test('charts: one that does not show its data is noticed', () => in_scratch_folder(scratch => {
   const top = path.join(__dirname, '../..')

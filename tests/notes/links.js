@@ -61,4 +61,4 @@ function check_external_links(root, documents, report) {
   report(`${list} is not the list of the external links`, { file, text: wanted })
 }
 
-module.exports = { check_links, check_names, check_external_links }
+module.exports = { links, check_links, check_names, check_external_links }
