@@ -2,6 +2,7 @@
 
 #include "once_a_second.hpp"
 #include "workers/hand_over.hpp"
+#include "workers/restart_policy.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -15,7 +16,6 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
-#include <random>
 #include <system_error>
 
 namespace workers {
@@ -31,12 +31,7 @@ constexpr milliseconds grace{
     2250}; // for a worker to finish after its channel has closed: ours needs 2 s
 constexpr milliseconds grace_after_term{500}; // and after SIGTERM
 constexpr milliseconds last_words{100};       // for its messages to be read after its end
-constexpr milliseconds first_backoff{100};
-constexpr milliseconds longest_backoff{5000};
-constexpr milliseconds at_once{1000};  // a worker that lived shorter is part of a crash loop
-constexpr milliseconds a_life{10'000}; // and one that lived so long is the end of it
-constexpr int most_crashes = 8;
-constexpr milliseconds famine_pause{100}; // without descriptors, here or in every worker
+constexpr milliseconds famine_pause{100};     // without descriptors, here or in every worker
 constexpr std::size_t most_refusal_rounds = 50;
 
 // Not the worker's fault, and over as soon as somebody closes something.
@@ -72,7 +67,8 @@ class pool::supervisor : public std::enable_shared_from_this<supervisor> {
         std::optional<asio::steady_timer> backoff;
         std::string fault; // why we have killed it
         clock::time_point started;
-        int crashes = 0; // lives that ended at once, since the last that was a life
+        bool served = false;                       // it has acknowledged something
+        restart_policy policy;                     // the account of its predecessors, too
         std::optional<asio::steady_timer> stopped; // while it is: until that has lasted too long
         bool supervised = false;                   // somebody is here, or will be
         bool greeted = false;                      // and is being given what it needs to serve
@@ -86,6 +82,8 @@ public:
           slots_(settings_.count),
           changed_(executor, asio::steady_timer::time_point::max())
     {
+        for (auto& slot : slots_)
+            slot.policy = restart_policy(settings_.restart);
     }
 
     void start()
@@ -125,6 +123,8 @@ public:
             co_return co_await child->channel.send(std::move(body));
         const bool is_connection = object.is_connection();
         co_await child->channel.send(std::move(body), object);
+        if (slots_[slot].child == child)
+            slots_[slot].served = true;
         if (is_connection)
             count_acknowledged(child->pid());
     }
@@ -158,6 +158,8 @@ public:
                 co_await workers::hand_over(child, connection, body(next), end_worker);
             switch (outcome) {
             case handed::over:
+                if (slots_[next].child == child)
+                    slots_[next].served = true;
                 count_acknowledged(child->pid());
                 ++counted_.handed_over;
                 co_return;
@@ -283,6 +285,7 @@ private:
             executor_, settings_.commands[i % settings_.commands.size()], std::move(channel)));
         slots_[i].started = clock::now();
         slots_[i].fault.clear();
+        slots_[i].served = false;
         slots_[i].greeted = slots_[i].welcomed = false;
         counted_.acknowledged.emplace_back(slots_[i].child->pid(), 0);
     }
@@ -346,11 +349,6 @@ private:
     awaitable<void> replace(std::size_t i, pid_t dead, ipc::exit_status status)
     {
         slot_state& place = slots_[i];
-        const auto life = clock::now() - place.started;
-        if (life < at_once)
-            ++place.crashes;
-        else if (life >= a_life)
-            place.crashes = 0;
         std::string what =
             name(dead) + " " +
             (place.fault.empty() ? ipc::to_string(status) : place.fault + " and was killed");
@@ -358,16 +356,20 @@ private:
             log(what + "; " + std::to_string(serving()) + " left");
             co_return;
         }
+        auto delay = place.policy.after({.uptime = clock::now() - place.started,
+                                         .served = place.served,
+                                         .faulty = !place.fault.empty(),
+                                         .exit_code = status.code,
+                                         .signal = status.signal});
         for (bool starving = false;;) {
-            if (place.crashes >= most_crashes) {
-                log(what + "; given up after " + std::to_string(most_crashes) +
+            if (!delay) {
+                log(what + "; given up after " + std::to_string(place.policy.failures()) +
                     " that ended at once; " + std::to_string(serving()) + " left");
                 co_return;
             }
-            const auto delay = backoff(place.crashes);
             if (!starving || may_warn_())
-                log(what + "; another one in " + std::to_string(delay.count()) + " ms");
-            place.backoff.emplace(executor_, delay);
+                log(what + "; another one in " + std::to_string(delay->count()) + " ms");
+            place.backoff.emplace(executor_, *delay);
             co_await wait(*place.backoff);
             place.backoff.reset();
             if (stopping_)
@@ -378,7 +380,7 @@ private:
             } catch (const std::system_error& error) {
                 what = std::string("cannot start a worker: ") + error.what();
                 starving = is_famine(error.code());
-                place.crashes += starving ? 0 : 1;
+                delay = starving ? famine_pause : place.policy.after_failed_start();
             }
         }
         log(name(place.child->pid()) + " takes its place");
@@ -418,15 +420,6 @@ private:
             }
         }
         changed_.cancel(); // connections may be waiting for it
-    }
-
-    static milliseconds backoff(int crashes)
-    {
-        const auto delay = first_backoff * (1 << std::clamp(crashes - 1, 0, 6));
-        static std::minstd_rand random{std::random_device{}()};
-        const milliseconds jitter(
-            std::uniform_int_distribution<long>(0, delay.count() / 10)(random));
-        return std::min<milliseconds>(delay + jitter, longest_backoff);
     }
 
     void insist(ipc::child_process& child, int signal)

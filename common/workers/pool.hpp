@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ipc/child_process.hpp"
+#include "workers/restart_policy.hpp"
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
@@ -28,11 +29,10 @@ struct settings {
     /// how long it may be stopped (SIGSTOP). Zero: for ever.
     std::chrono::milliseconds ack_timeout{5000};
 
-    /// Replace a worker that ended, after 100 ms. A crash loop is slowed down and then broken:
-    /// after each worker that did not live for a second it takes twice as long, up to 5 s, with
-    /// jitter; after eight of them its slot is given up. A worker that lived for 10 s clears the
-    /// account.
+    /// Replace a worker that ended, as restart_policy says: at once, but a crash loop is slowed
+    /// down and then broken.
     bool respawn = false;
+    restart_options restart;
 
     /// Print what crosses the channels.
     bool trace = false;
