@@ -84,7 +84,8 @@ void parser::reset()
     part_ = part::start;
     size_ = 0;
     last_byte_ = 0;
-    bad_line_ = unknown_method_ = false;
+    bad_line_ = unknown_method_ = has_status_line_ = false;
+    undecided_.clear();
     target_ = {};
     target_complete_ = false;
     name_complete_ = true;
@@ -136,7 +137,7 @@ const llhttp_settings_t* parser::callbacks()
             llhttp->upgrade = 0;
             // No body, whatever the fields say (RFC 9112 §6.3).
             const auto status = llhttp->type == HTTP_RESPONSE ? llhttp->status_code : 200;
-            if (status < 200 || status == 204 || status == 304 ||
+            if (status / 100 == 1 || status == 204 || status == 304 ||
                 static_cast<parser*>(llhttp->data)->no_body_)
                 llhttp->flags |= F_SKIPBODY;
             return HPE_PAUSED;
@@ -167,16 +168,20 @@ void parser::extend(span& token, const char* at, std::size_t length) noexcept
 
 parser::event parser::parse(std::string_view& input)
 {
+    const bool is_request = llhttp_.type == HTTP_REQUEST;
     if (part_ == part::start) {
-        // Empty lines before a message are ignored (RFC 9112 §2.2): some clients end a body with
+        // Empty lines before a request are ignored (RFC 9112 §2.2): some clients end a body with
         // one.
-        input.remove_prefix(std::min(input.find_first_not_of("\r\n"), input.size()));
+        if (is_request)
+            input.remove_prefix(std::min(input.find_first_not_of("\r\n"), input.size()));
         if (input.empty())
             return event::need_more;
+        if (!is_request && (input.front() == '\r' || input.front() == '\n'))
+            return fault(400, "no status line"); // llhttp would skip them too
         part_ = part::head;
     }
     if (part_ == part::head) {
-        const auto result = parse_head(input);
+        const auto result = is_request ? parse_head(input) : parse_response_head(input);
         if (result != event::message)
             return result;
     }
@@ -245,7 +250,8 @@ parser::event parser::parse_head(std::string_view& input)
     if (!piece)
         return unknown_method_ ? parse_unknown_method(input) : event::fault;
     if (size_ + piece->size() > limits_.max_header_size)
-        return target_complete_ ? fault(431, "header too large") : fault(414, "target too long");
+        return target_complete_ || llhttp_.type == HTTP_RESPONSE ? fault(431, "header too large")
+                                                                 : fault(414, "target too long");
     if (!paused_) {
         size_ += piece->size();
         kept_head_.append(*piece);
@@ -260,13 +266,52 @@ parser::event parser::parse_head(std::string_view& input)
     keep_alive_ = !(llhttp_.flags & F_CONNECTION_CLOSE) &&
                   (llhttp_.http_minor > 0 || (llhttp_.flags & F_CONNECTION_KEEP_ALIVE)) &&
                   !llhttp_message_needs_eof(&llhttp_);
-    if (!(llhttp_.type == HTTP_REQUEST ? check_request() : check_version()) || !check_fields())
+    if (!(llhttp_.type == HTTP_REQUEST ? check_request() : check_response()) || !check_fields())
         return event::fault;
     if (expects_continue_ && input.empty() && (chunked_ || llhttp_.content_length > 0)) {
         keep_head();
         return event::expects_continue;
     }
     return event::message; // but for the body
+}
+
+// In a response a field value may go on in the next line, if that begins with white space; a user
+// agent reads such a line end as spaces (RFC 9112 §5.2), and a request that has one is refused. Of
+// llhttp, version 8 would join the lines and 9 refuse them: neither gets to see them.
+//
+//     "X: a" CR LF SP "b"   becomes   "X: a" SP SP SP "b"
+//
+// The end of the input may cut a line end before the byte that decides: then it waits, at most CR
+// LF CR.
+parser::event parser::parse_response_head(std::string_view& input)
+{
+    std::string text = std::exchange(undecided_, {});
+    const auto had_waited = text.size();
+    text += input;
+    bool is_whole = false;
+    for (std::size_t at = 0; !is_whole && (at = text.find("\r\n", at)) != text.npos;) {
+        const auto next = at + 2;
+        const bool is_folded = next < text.size() && (text[next] == ' ' || text[next] == '\t');
+        if (is_folded && has_status_line_)
+            text[at] = text[at + 1] = ' ';
+        is_whole = text.compare(at, 4, "\r\n\r\n") == 0;
+        has_status_line_ |= next < text.size(); // until then the same line end is seen again
+        at = next;
+    }
+    std::string_view rest = text;
+    for (const std::string_view cut : {"\r\n\r", "\r\n", "\r"})
+        if (!is_whole && undecided_.empty() && rest.ends_with(cut)) {
+            undecided_ = cut;
+            rest.remove_suffix(cut.size());
+        }
+    const auto result = rest.empty() ? event::need_more : parse_head(rest);
+    if (result == event::message) {
+        keep_head(); // `text` goes away
+        input.remove_prefix(text.size() - rest.size() - had_waited);
+    } else {
+        input = {};
+    }
+    return result;
 }
 
 // Any token may be a method, and one that we do not know is 501 (RFC 9110 §9.1); what is no request
@@ -398,8 +443,30 @@ bool parser::check_request() noexcept
     return true;
 }
 
+bool parser::check_response() noexcept
+{
+    if (!check_version())
+        return false;
+    // status-line = HTTP-version SP 3DIGIT SP ... (RFC 9112 §4); llhttp 8 also takes fewer digits.
+    const auto code = head_.substr(std::string_view("HTTP/1.1 ").size(), 4);
+    if (!std::all_of(code.begin(), code.begin() + 3, is_digit) ||
+        (code[3] != ' ' && code[3] != '\r'))
+        return refuse(400, "malformed status line");
+    if (status() == 101) // only where a request offered it (RFC 9110 §7.8), and ours never do
+        return refuse(400, "it changes to a protocol that nobody asked for");
+    if (llhttp_.flags & F_SKIPBODY) // ends with its head, whatever its fields say (RFC 9112 §6.3)
+        return true;
+    if (headers_.find("transfer-encoding"))
+        return check_transfer_encoding();
+    if (llhttp_.content_length > limits_.max_body_size)
+        return refuse(413, "body too large");
+    return true;
+}
+
 // The one coding we know is "chunked", and it says where the body ends: 400 if it is not the last
-// one, or there twice. In front of it, codings we do not know: 501 (RFC 9112 §6.1, §6.3).
+// one, or there twice. In front of it, codings we do not know: 501 (RFC 9112 §6.1, §6.3). A
+// response may end with another one (its body then ends with the connection), but we cannot read
+// that: 501.
 bool parser::check_transfer_encoding() noexcept
 {
     if (is_http_1_0() || (llhttp_.flags & F_CONTENT_LENGTH))
@@ -422,8 +489,11 @@ bool parser::check_transfer_encoding() noexcept
             ++codings;
         }
     }
+    // (llhttp does not know "chunked" with a tab behind it; nor do we then.)
     if (!chunked_ || !(llhttp_.flags & F_CHUNKED))
-        return refuse(400, "the last transfer coding must be chunked");
+        return llhttp_.type == HTTP_RESPONSE
+                   ? refuse(501, "unknown transfer coding")
+                   : refuse(400, "the last transfer coding must be chunked");
     return codings == 1 || refuse(501, "unknown transfer coding");
 }
 

@@ -3,7 +3,8 @@
 // The work is done by llhttp, the parser of Node itself, in strict mode. llhttp is a state machine
 // that takes bytes in pieces of any size and calls back for each part it has recognised. Around it
 // stands what it leaves to its user: limits on sizes, and the rules that even its strict mode lets
-// pass (in the source, each with its section of the RFC).
+// pass (in the source, each with its section of the RFC). It refuses two things that the RFC allows:
+// a tab behind "chunked" or behind a length, and, of a response, a folded line among the trailers.
 #pragma once
 
 #include "http/message.hpp"
@@ -104,6 +105,7 @@ private:
     void refer_to(std::string_view head);
     std::optional<std::string_view> execute(std::string_view& input, std::size_t limit);
     event parse_head(std::string_view& input);
+    event parse_response_head(std::string_view& input);
     event parse_unknown_method(std::string_view& input);
     event parse_body(std::string_view& input);
     event fault(unsigned status, const char* reason) noexcept;
@@ -112,6 +114,7 @@ private:
     bool check_version() noexcept;
     bool check_fields() noexcept;
     bool check_request() noexcept;
+    bool check_response() noexcept;
     bool check_transfer_encoding() noexcept;
 
     llhttp_t llhttp_;
@@ -125,6 +128,8 @@ private:
     char last_byte_ = 0;          // of what it has
     bool bad_line_ = false;       // it has found one
     bool unknown_method_ = false; // llhttp has stopped
+    bool has_status_line_ = false;
+    std::string undecided_; // of a response: the beginning of a line end that may be folded
     span target_;
     std::vector<field> fields_;
     bool target_complete_ = false;
