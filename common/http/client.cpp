@@ -16,13 +16,22 @@ namespace http {
 
 namespace {
 
-// The parser speaks of requests, where each status has its number.
+// The real answer follows interim ones (RFC 9110 §15.2), at some time.
+constexpr int most_interim_answers = 100;
+
+// The parser gives the status that a server would refuse a request with.
 std::string why_not(const parser& refused)
 {
-    const auto status = refused.fault_status();
-    return status == 413 || status == 431
-               ? std::string("the answer is too long")
-               : std::string("the answer is not HTTP/1.1: ") + refused.fault_reason();
+    switch (refused.fault_status()) {
+    case 413:
+        return "the answer is too long";
+    case 431:
+        return "the head of the answer is too large";
+    case 501:
+        return std::string("the answer cannot be read: ") + refused.fault_reason();
+    default:
+        return std::string("the answer is not HTTP/1.1: ") + refused.fault_reason();
+    }
 }
 
 } // namespace
@@ -35,6 +44,12 @@ client::client(asio::ip::tcp::socket socket, std::string host)
 }
 
 client::~client() = default;
+
+bool client::reusable() const noexcept
+{
+    std::error_code broken;
+    return reusable_ && socket_.available(broken) == 0 && !broken;
+}
 
 asio::awaitable<answer> client::get(std::string target, bool keep_alive,
                                     std::chrono::milliseconds timeout)
@@ -51,6 +66,7 @@ asio::awaitable<answer> client::get(std::string target, bool keep_alive,
 
     parser_->reset();
     bool something_came = false;
+    int interim_answers = 0;
     for (;;) {
         const auto size = co_await socket_.async_read_some(
             asio::buffer(buffer_), asio::redirect_error(asio::use_awaitable, error));
@@ -67,9 +83,11 @@ asio::awaitable<answer> client::get(std::string target, bool keep_alive,
         something_came = true;
         std::string_view input(buffer_.data(), size);
         auto event = error ? parser_->parse_end() : parser_->parse(input);
-        while (event == parser::event::message && parser_->status() < 200) {
-            parser_->reset(); // an interim answer: the real one follows (RFC 9110 §15.2)
-            event = error ? parser::event::fault : parser_->parse(input);
+        while (event == parser::event::message && parser_->status() / 100 == 1) {
+            if (++interim_answers > most_interim_answers)
+                throw bad_answer("the server announces its answer for ever");
+            parser_->reset();
+            event = parser_->parse(input);
         }
         if (event == parser::event::message) {
             reusable_ = keep_alive && parser_->keep_alive() && input.empty() && !error;

@@ -17,7 +17,8 @@ namespace http {
 
 class parser;
 
-/// A complete answer.
+/// A complete answer. Interim ones (1xx) are passed over; a status outside of 100 to 599 counts as
+/// one of 5xx (RFC 9110 §15).
 struct answer {
     unsigned status = 0;
     std::string body; ///< chunks put together
@@ -50,8 +51,9 @@ public:
     get(std::string target, bool keep_alive = false,
         std::chrono::milliseconds timeout = std::chrono::milliseconds::zero());
 
-    /// May another request be sent on this connection?
-    bool reusable() const noexcept { return reusable_; }
+    /// May another request be sent on this connection? No longer once bytes have come that nobody
+    /// asked for: they are no answer to the next request (RFC 9112 §9.2).
+    bool reusable() const noexcept;
 
 private:
     asio::ip::tcp::socket socket_;

@@ -1,8 +1,11 @@
 // The document's second client: the body, then "end".
 #include "support/programs.hpp"
 #include "support/tcp.hpp"
+#include "unit/http_response_cases.hpp"
 
 #include <gtest/gtest.h>
+
+#include <system_error>
 
 using namespace support;
 using std::string;
@@ -131,6 +134,78 @@ TEST_F(HttpClient, RefusesWhatIsNotHttpWithOneLineThatSaysSo)
         EXPECT_EQ(program.err().find("http_client: the answer is not HTTP/1.1: "), 0u)
             << program.err();
     }
+}
+
+TEST_F(HttpClient, EachRawAnswerIsPrintedInFullOrRefusedWithOneLine)
+{
+    const auto& cases = http_response_cases::all;
+    process program = start({"-n", std::to_string(cases.size()), "-c", "1"});
+    string printed;
+    vector<string> refused;
+    for (const auto& one : cases) {
+        ASSERT_TRUE(eventually([&] { // the program waits for us, too, when its output is long
+            return program.has_ended() || server.somebody_waits(milliseconds(0));
+        }));
+        auto connection = server.accept();
+        connection.read_until("\r\n\r\n");
+        try {
+            connection.send(one.bytes);
+        } catch (const std::system_error&) { // it has seen enough
+        }
+        if (one.status == 200)
+            printed += one.body + "\nend\n";
+        else
+            refused.push_back(one.name);
+    }
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_EQ(program.out(), printed);
+    const auto said = lines(program.err());
+    ASSERT_EQ(said.size(), refused.size()) << program.err();
+    for (std::size_t i = 0; i < said.size(); ++i)
+        EXPECT_TRUE(said[i].starts_with("http_client: the ")) << refused[i] << ": " << said[i];
+}
+
+TEST_F(HttpClient, SaysInWhichWayAnAnswerIsNotToBeRead)
+{
+    using namespace http_response_cases;
+    const vector<std::pair<string, string>> cases{
+        {coded(" xchunked"), "the answer cannot be read: unknown transfer coding"},
+        {coded(" gzip, chunked"), "the answer cannot be read: unknown transfer coding"},
+        {coded(" chunked\t"), "the answer cannot be read: unknown transfer coding"},
+        {head_of(max_header_size + 1), "the head of the answer is too large"},
+        {line("HTTP/1.1 200 " + string(max_header_size, 'x')),
+         "the head of the answer is too large"},
+        {ok("Content-Length: 1048577\r\n"), "the answer is too long"},
+        {"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+         "the answer is not HTTP/1.1: it changes to a protocol that nobody asked for"},
+        {line("HTTP/1.1 600 x"), "the server answered with status 600"},
+        {ok("Content-Length: 6\r\n", "hello"),
+         "the server closed the connection in the middle of its answer"},
+    };
+    for (const auto& [bytes, text] : cases) {
+        process program = start({"-n", "1"});
+        auto connection = server.accept();
+        connection.read_until("\r\n\r\n");
+        connection.send(bytes);
+        connection.close();
+        EXPECT_EQ(program.wait_exit(), exited(1));
+        EXPECT_EQ(program.out(), "");
+        EXPECT_EQ(program.err(), "http_client: " + text + "\n");
+    }
+}
+
+TEST_F(HttpClient, InterimAnswersForEverAreNoAnswer)
+{
+    process program = start({"-n", "1", "--timeout", "0"});
+    auto connection = server.accept();
+    connection.read_until("\r\n\r\n");
+    try {
+        for (;;)
+            connection.send("HTTP/1.1 103 Early Hints\r\n\r\n");
+    } catch (const std::system_error&) { // it has had enough
+    }
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_EQ(program.err(), "http_client: the server announces its answer for ever\n");
 }
 
 TEST_F(HttpClient, AStatusOtherThan200IsAFailureWithOneLine)
