@@ -1,6 +1,7 @@
 #include "http/server.hpp"
 
 #include "http/parser.hpp"
+#include "log.hpp"
 
 #include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
@@ -382,8 +383,8 @@ void connection::call_handler()
     client_is_done_ = !parser_->keep_alive();
     keep_alive_ = !client_is_done_ && ++requests_ != server_.settings_.max_requests_per_socket;
     // If the handler throws, its response ends without end(): see abandon().
-    const auto failed = [](const char* reason) {
-        std::fprintf(stderr, "[%d] http: the request handler threw: %s\n", ::getpid(), reason);
+    const auto failed = [](const std::string& reason) {
+        log_warning("http: the request handler threw: " + reason);
     };
     try {
         server_.handler_({parser_->method(), parser_->target(), parser_->headers()},

@@ -2,6 +2,7 @@
 
 #include "ipc/descriptor_message.hpp"
 #include "ipc/json_lines.hpp"
+#include "log.hpp"
 #include "once_a_second.hpp"
 
 #include <asio/posix/stream_descriptor.hpp>
@@ -672,7 +673,7 @@ private:
     void warn(const std::string& what)
     {
         if (may_warn_())
-            std::fprintf(stderr, "[%d] ipc: %s\n", ::getpid(), what.c_str());
+            log_warning("ipc: " + what);
     }
 
     channel_settings settings_;
@@ -719,7 +720,7 @@ void print_trace(const trace_event& event)
         text += "... (" + std::to_string(event.line.size()) + " bytes)";
     if (event.descriptor >= 0)
         text += "  + descriptor " + std::to_string(event.descriptor);
-    std::fprintf(stderr, "%s\n", text.c_str());
+    log_line(text);
 }
 
 channel::channel(asio::any_io_executor executor, unique_fd socket, channel_settings settings)

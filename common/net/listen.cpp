@@ -1,5 +1,6 @@
 #include "net/listen.hpp"
 
+#include "log.hpp"
 #include "once_a_second.hpp"
 
 #include <asio/posix/stream_descriptor.hpp>
@@ -7,7 +8,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -159,7 +159,7 @@ private:
             handler_(std::move(connection));
         } catch (const std::exception& error) { // costs this connection, not the service
             if (may_warn_())
-                std::fprintf(stderr, "[%d] connection: %s\n", ::getpid(), error.what());
+                log_warning(std::string("connection: ") + error.what());
         }
     }
 
@@ -170,8 +170,8 @@ private:
     {
         const int why = errno;
         if (may_warn_())
-            std::fprintf(stderr, "[%d] cannot accept: %s; trying again every 100 ms\n", ::getpid(),
-                         std::strerror(why));
+            log_warning(std::string("cannot accept: ") + std::strerror(why) +
+                        "; trying again every 100 ms");
         pause_.expires_after(std::chrono::milliseconds(100));
         pause_.async_wait([self = shared_from_this()](std::error_code error) {
             if (!error && self->readiness_.is_open())
