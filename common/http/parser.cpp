@@ -48,6 +48,17 @@ bool is_host(std::string_view text) noexcept
            (port.front() == ':' && std::all_of(port.begin() + 1, port.end(), is_digit));
 }
 
+// Takes the first element off a list, without the white space around it; it may be empty (RFC 9110
+// §5.6.1, §5.6.3).
+std::string_view take_element(std::string_view& list) noexcept
+{
+    const auto comma = std::min(list.find(','), list.size());
+    auto element = list.substr(0, comma);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    element.remove_prefix(std::min(element.find_first_not_of(" \t"), element.size()));
+    return element.substr(0, element.find_last_not_of(" \t") + 1);
+}
+
 } // namespace
 
 bool is_token(std::string_view text) noexcept
@@ -84,11 +95,14 @@ void parser::reset()
     part_ = part::start;
     size_ = 0;
     last_byte_ = 0;
-    bad_line_ = unknown_method_ = has_status_line_ = false;
+    bad_line_ = unknown_method_ = start_line_ended_ = has_status_line_ = false;
+    request_line_ = {};
     undecided_.clear();
     target_ = {};
     target_complete_ = false;
     name_complete_ = true;
+    name_length_ = 0;
+    nameless_ = false;
     fields_.clear();
     kept_head_.clear();
     head_ = target_text_ = {};
@@ -115,6 +129,7 @@ const llhttp_settings_t* parser::callbacks()
         };
         s.on_header_field = [](llhttp_t* llhttp, const char* at, std::size_t length) {
             auto* p = static_cast<parser*>(llhttp->data);
+            p->name_length_ += length;
             if (p->part_ == part::body) // a trailer: nobody here wants it (RFC 9110 §6.5.1)
                 return 0;
             if (std::exchange(p->name_complete_, false))
@@ -123,7 +138,10 @@ const llhttp_settings_t* parser::callbacks()
             return 0;
         };
         s.on_header_field_complete = [](llhttp_t* llhttp) {
-            static_cast<parser*>(llhttp->data)->name_complete_ = true;
+            auto* p = static_cast<parser*>(llhttp->data);
+            p->name_complete_ = true;
+            p->nameless_ = p->nameless_ || p->name_length_ == 0;
+            p->name_length_ = 0;
             return 0;
         };
         s.on_header_value = [](llhttp_t* llhttp, const char* at, std::size_t length) {
@@ -216,14 +234,33 @@ void parser::check_lines(const char* end) noexcept
     last_byte_ = text.back();
 }
 
+// A tab is as good as a space around a value (RFC 9110 §5.6.3), but llhttp knows only the space
+// behind what it looks for: "close", "chunked", a length. So it is shown spaces; what it finds is
+// told by position, and read in the original. Not in the start line, where a tab is wrong.
+std::string_view parser::spaces_for_tabs(std::string_view piece, std::string& copy)
+{
+    const auto fields = start_line_ended_ ? 0 : piece.find('\n');
+    if (fields == piece.npos)
+        return piece;
+    start_line_ended_ = true;
+    if (piece.find('\t', fields) == piece.npos)
+        return piece;
+    copy = piece;
+    std::replace(copy.begin() + static_cast<std::ptrdiff_t>(fields), copy.end(), '\t', ' ');
+    return copy;
+}
+
 // llhttp stops at the end of the head and at that of the message: its callbacks there say "pause".
 // Neither part may be longer than `limit`; one byte more is enough to know that it is. Nothing when
 // there is a fault.
 std::optional<std::string_view> parser::execute(std::string_view& input, std::size_t limit)
 {
     auto piece = input.substr(0, limit - size_ + 1);
-    piece_ = lines_ = piece.data();
-    const auto result = llhttp_execute(&llhttp_, piece.data(), piece.size());
+    std::string copy;
+    const auto fed = part_ == part::head ? spaces_for_tabs(piece, copy) : piece;
+    piece_ = fed.data();
+    lines_ = piece.data();
+    const auto result = llhttp_execute(&llhttp_, fed.data(), fed.size());
     paused_ = result == HPE_PAUSED;
     if (result != HPE_OK)
         piece = piece.substr(0, static_cast<std::size_t>(llhttp_get_error_pos(&llhttp_) - piece_));
@@ -232,10 +269,23 @@ std::optional<std::string_view> parser::execute(std::string_view& input, std::si
         refuse(400, "a line that does not end with CR LF, or is continued on the next");
         return std::nullopt;
     }
+    if (part_ == part::head && llhttp_.type == HTTP_REQUEST) {
+        request_line_.check(piece);
+        if (request_line_.is_malformed()) {
+            refuse(400, "malformed request line");
+            return std::nullopt;
+        }
+    }
+    if (nameless_) {
+        refuse(400, "header without a name");
+        return std::nullopt;
+    }
     if (paused_) {
         llhttp_resume(&llhttp_);
     } else if (result != HPE_OK) {
         refuse_llhttp_fault();
+        input.remove_prefix(piece.size());
+        size_ += piece.size();
         return std::nullopt;
     }
     input.remove_prefix(piece.size());
@@ -263,10 +313,8 @@ parser::event parser::parse_head(std::string_view& input)
     refer_to(*piece);
     part_ = part::body;
     size_ = 0;
-    keep_alive_ = !(llhttp_.flags & F_CONNECTION_CLOSE) &&
-                  (llhttp_.http_minor > 0 || (llhttp_.flags & F_CONNECTION_KEEP_ALIVE)) &&
-                  !llhttp_message_needs_eof(&llhttp_);
-    if (!(llhttp_.type == HTTP_REQUEST ? check_request() : check_response()) || !check_fields())
+    keep_alive_ = asks_to_keep_alive() && !llhttp_message_needs_eof(&llhttp_);
+    if (!(llhttp_.type == HTTP_REQUEST ? check_request() : check_response()))
         return event::fault;
     if (expects_continue_ && input.empty() && (chunked_ || llhttp_.content_length > 0)) {
         keep_head();
@@ -318,22 +366,17 @@ parser::event parser::parse_response_head(std::string_view& input)
 // line at all is 400. To tell which, the line must be complete.
 parser::event parser::parse_unknown_method(std::string_view& input)
 {
-    const auto end = std::min(input.find('\n'), input.size());
-    kept_head_.append(input.substr(0, end));
-    if (kept_head_.size() >= limits_.max_header_size)
+    const auto used = request_line_.check(input);
+    input.remove_prefix(used);
+    size_ += used;
+    if (size_ > limits_.max_header_size)
         return fault(414, "request line too long");
-    if (end == input.size()) {
-        input = {};
+    if (request_line_.is_malformed())
+        return fault(400, "malformed request line");
+    if (!request_line_.is_complete())
         return event::need_more;
-    }
-    const std::string_view line = kept_head_;
-    const auto first = std::min(line.find(' '), line.size());
-    const auto second = line.find(" HTTP/1.", first + 1);
-    const bool is_request_line = is_token(line.substr(0, first)) && second != line.npos &&
-                                 line.find(' ', first + 1) == second && second > first + 1 &&
-                                 line.size() == second + 10 && is_digit(line[second + 8]) &&
-                                 line.back() == '\r';
-    return is_request_line ? fault(501, "unknown method") : fault(400, "malformed request line");
+    return request_line_.major_version() == 1 ? fault(501, "unknown method")
+                                              : fault(505, "HTTP/1.0 and HTTP/1.1 only");
 }
 
 parser::event parser::parse_body(std::string_view& input)
@@ -385,33 +428,37 @@ bool parser::check_version() noexcept
            refuse(505, "HTTP/1.0 and HTTP/1.1 only"); // RFC 9110 §15.6.6
 }
 
-bool parser::check_fields() noexcept
+// HTTP/1.1 unless it says "close"; HTTP/1.0 only if it says "keep-alive" (RFC 9112 §9.3). llhttp
+// would also listen to Proxy-Connection, which HTTP does not know (RFC 9112 §C.2.2).
+bool parser::asks_to_keep_alive() const noexcept
 {
-    for (const auto& [name, value] : headers_)
-        if (name.empty())
-            return refuse(400, "header without a name");
-    return true;
+    bool keep_alive = !is_http_1_0();
+    for (auto [name, list] : headers_) {
+        if (!equal_ignoring_case(name, "connection"))
+            continue;
+        while (!list.empty()) {
+            const auto option = take_element(list);
+            if (equal_ignoring_case(option, "close"))
+                return false;
+            keep_alive = keep_alive || equal_ignoring_case(option, "keep-alive");
+        }
+    }
+    return keep_alive;
 }
 
 bool parser::check_request() noexcept
 {
-    // request-line = method SP request-target SP HTTP-version (RFC 9112 §3). llhttp also takes more
-    // than one space, no version at all, and RTSP.
-    if (target_.begin != method().size() + 1 ||
-        head_.substr(target_.begin + target_.length, 6) != " HTTP/")
-        return refuse(400, "malformed request line");
     if (!check_version())
         return false;
     if (llhttp_.method == HTTP_CONNECT)
-        return refuse(501, "not a proxy");                         // RFC 9110 §9.3.6
-    if ((target_text_ == "*" && llhttp_.method != HTTP_OPTIONS) || // RFC 9112 §3.2.4
-        target_text_.find('#') != target_text_.npos)               // RFC 9112 §3.2: no fragment
+        return refuse(501, "not a proxy");                     // RFC 9110 §9.3.6
+    if (target_text_ == "*" && llhttp_.method != HTTP_OPTIONS) // RFC 9112 §3.2.4
         return refuse(400, "malformed target");
 
     const bool is_1_0 = is_http_1_0();
     std::size_t hosts = 0;
     bool transfer_encoding = false;
-    for (const auto& [name, value] : headers_) {
+    for (auto [name, value] : headers_) {
         switch (name.size()) { // most fields are told apart by their length alone
         case 4:
             if (equal_ignoring_case(name, "host")) {
@@ -422,9 +469,14 @@ bool parser::check_request() noexcept
             break;
         case 6:
             if (!is_1_0 && equal_ignoring_case(name, "expect")) { // RFC 9110 §10.1.1
-                if (!equal_ignoring_case(value, "100-continue"))
-                    return refuse(417, "unknown expectation");
-                expects_continue_ = true;
+                while (!value.empty()) {
+                    const auto expectation = take_element(value);
+                    if (expectation.empty())
+                        continue;
+                    if (!equal_ignoring_case(expectation, "100-continue"))
+                        return refuse(417, "unknown expectation");
+                    expects_continue_ = true;
+                }
             }
             break;
         case 17:
@@ -476,11 +528,7 @@ bool parser::check_transfer_encoding() noexcept
         if (!equal_ignoring_case(name, "transfer-encoding"))
             continue;
         while (!list.empty()) { // fields of one name make one list (RFC 9110 §5.6.1)
-            const auto comma = std::min(list.find(','), list.size());
-            auto coding = list.substr(0, comma);
-            list.remove_prefix(std::min(comma + 1, list.size()));
-            coding.remove_prefix(std::min(coding.find_first_not_of(" \t"), coding.size()));
-            coding = coding.substr(0, coding.find_last_not_of(" \t") + 1);
+            const auto coding = take_element(list);
             if (coding.empty())
                 continue;
             if (chunked_)
@@ -489,7 +537,6 @@ bool parser::check_transfer_encoding() noexcept
             ++codings;
         }
     }
-    // (llhttp does not know "chunked" with a tab behind it; nor do we then.)
     if (!chunked_ || !(llhttp_.flags & F_CHUNKED))
         return llhttp_.type == HTTP_RESPONSE
                    ? refuse(501, "unknown transfer coding")

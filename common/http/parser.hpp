@@ -3,11 +3,12 @@
 // The work is done by llhttp, the parser of Node itself, in strict mode. llhttp is a state machine
 // that takes bytes in pieces of any size and calls back for each part it has recognised. Around it
 // stands what it leaves to its user: limits on sizes, and the rules that even its strict mode lets
-// pass (in the source, each with its section of the RFC). It refuses two things that the RFC allows:
-// a tab behind "chunked" or behind a length, and, of a response, a folded line among the trailers.
+// pass (in the source, each with its section of the RFC). It refuses one thing that the RFC allows:
+// a folded line among the trailers of a response.
 #pragma once
 
 #include "http/message.hpp"
+#include "http/request_line.hpp"
 
 #include <llhttp.h>
 
@@ -103,6 +104,7 @@ private:
     void extend(span& token, const char* at, std::size_t length) noexcept;
     void check_lines(const char* end) noexcept;
     void refer_to(std::string_view head);
+    std::string_view spaces_for_tabs(std::string_view piece, std::string& copy);
     std::optional<std::string_view> execute(std::string_view& input, std::size_t limit);
     event parse_head(std::string_view& input);
     event parse_response_head(std::string_view& input);
@@ -112,7 +114,7 @@ private:
     bool refuse(unsigned status, const char* reason) noexcept; // false, for "return refuse(...)"
     bool refuse_llhttp_fault() noexcept;
     bool check_version() noexcept;
-    bool check_fields() noexcept;
+    bool asks_to_keep_alive() const noexcept;
     bool check_request() noexcept;
     bool check_response() noexcept;
     bool check_transfer_encoding() noexcept;
@@ -127,13 +129,17 @@ private:
     const char* lines_ = nullptr; // what check_lines() has not seen yet
     char last_byte_ = 0;          // of what it has
     bool bad_line_ = false;       // it has found one
+    request_line request_line_;
     bool unknown_method_ = false; // llhttp has stopped
     bool has_status_line_ = false;
     std::string undecided_; // of a response: the beginning of a line end that may be folded
+    bool start_line_ended_ = false;
     span target_;
     std::vector<field> fields_;
     bool target_complete_ = false;
-    bool name_complete_ = true; // of the field at the back
+    bool name_complete_ = true;   // of the field at the back
+    std::size_t name_length_ = 0; // of the field under way, be it a trailer
+    bool nameless_ = false;       // there was a field with none
 
     std::string kept_head_; // the head, when the message did not come in one piece
     std::string_view head_; // the head, wherever it is

@@ -125,6 +125,40 @@ TEST(HttpParser, E2_E4_EachCaseHasTheSameOutcomeCutInTwoAnywhere)
     }
 }
 
+TEST(HttpParser, RefusesAnOpeningAtTheFirstByteThatNoRequestCouldHave)
+{
+    for (const auto& one : http_cases::openings) {
+        SCOPED_TRACE(one.name);
+        parser under_test(HTTP_REQUEST, {});
+        for (const char& byte : one.possible) {
+            string_view input(&byte, 1);
+            EXPECT_EQ(under_test.parse(input), parser::event::need_more) << byte;
+        }
+        string_view input = string_view(one.rest).substr(0, 1);
+        EXPECT_EQ(under_test.parse(input), parser::event::fault);
+        EXPECT_EQ(under_test.fault_status(), 400u);
+
+        parser all_at_once(HTTP_REQUEST, {});
+        const string bytes = one.possible + one.rest;
+        input = bytes;
+        EXPECT_EQ(all_at_once.parse(input), parser::event::fault);
+        EXPECT_EQ(all_at_once.fault_status(), 400u);
+    }
+}
+
+TEST(HttpParser, OnlyCharactersOfATokenMayBeginARequest)
+{
+    for (int value = 0; value < 256; ++value) {
+        const char byte = static_cast<char>(value);
+        const bool possible = http::is_token({&byte, 1}) || byte == '\r' || byte == '\n';
+        parser under_test(HTTP_REQUEST, {});
+        string_view input(&byte, 1);
+        EXPECT_EQ(under_test.parse(input),
+                  possible ? parser::event::need_more : parser::event::fault)
+            << value;
+    }
+}
+
 TEST(HttpParser, TellsMethodTargetAndFieldsInTheOrderTheyCame)
 {
     parser under_test(HTTP_REQUEST, {});

@@ -99,6 +99,22 @@ TEST_F(HttpServerCases, E2_E4_EachHasTheSameOutcomeCutInTwoAnywhere)
     }
 }
 
+TEST_F(HttpServerCases, WhatCannotBecomeARequestIsAnsweredWithoutWaitingForMore)
+{
+    for (const auto& one : http_cases::openings) {
+        SCOPED_TRACE(one.name);
+        client peer = connect();
+        peer.send(one.possible);
+        settle();
+        EXPECT_EQ(peer.received(), "");
+        EXPECT_FALSE(peer.has_ended());
+        peer.send(one.rest.substr(0, 1));
+        settle();
+        EXPECT_TRUE(peer.received().starts_with("HTTP/1.1 400 ")) << peer.received();
+        EXPECT_TRUE(peer.has_ended());
+    }
+}
+
 TEST_F(HttpServer, AnswersWithTheFieldsOfNodeInOneWrite)
 {
     start();
@@ -275,6 +291,21 @@ TEST_F(HttpServer, ExpectContinueIsAnsweredBeforeTheBodyComes)
     ASSERT_EQ(all.size(), 3u);
     EXPECT_EQ(all[1].body, "POST /a");
     EXPECT_EQ(all[2].body, "GET /b");
+}
+
+TEST_F(HttpServer, ExpectContinueSaidTwiceIsAnsweredOnce)
+{
+    start();
+    client peer = connect();
+    peer.send("POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, 100-continue\r\n"
+              "Expect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    settle();
+    peer.send("bo");
+    settle();
+    EXPECT_EQ(peer.received(), "HTTP/1.1 100 Continue\r\n\r\n");
+    peer.send("dy");
+    settle();
+    EXPECT_EQ(replies(peer.received()).size(), 2u);
 }
 
 TEST_F(HttpServer, ExpectContinueWithTooLargeABodyIsRefusedBeforeItIsSent)
