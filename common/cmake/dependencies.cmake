@@ -35,25 +35,32 @@ require_package(nlohmann_json_FOUND "nlohmann_json" nlohmann-json3-dev)
 find_package(CLI11 2.1 QUIET)
 require_package(CLI11_FOUND "CLI11" libcli11-dev)
 
-# llhttp: the C sources that Debian's node-llhttp carries, which we compile ourselves, in strict mode:
-# LLHTTP_STRICT_MODE=1 is the parser's own switch against sloppy syntax, and a packaged library may
-# have been built without it. Only where there are no sources, an installed CMake package.
+# llhttp, one of two ways. Debian 12's node-llhttp carries its C sources, which we compile ourselves in
+# strict mode: LLHTTP_STRICT_MODE=1 is version 8's switch against sloppy syntax. Since version 9 the
+# parser is strict unless a program sets its leniency flags, which we never do, and Debian 13's
+# libllhttp-dev has it as a library. (Found by header and library: the targets in its CMake package
+# have another name in each build, and since 9.4 no include directory.)
 find_path(LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp NO_DEFAULT_PATH)
-find_path(LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp)
-if(LLHTTP_SOURCE_DIR AND LLHTTP_INCLUDE_DIR)
+find_path(LLHTTP_INCLUDE_DIR llhttp.h HINTS ${LLHTTP_SOURCE_DIR}/../include/llhttp)
+find_library(LLHTTP_LIBRARY llhttp)
+require_package(LLHTTP_INCLUDE_DIR "llhttp (llhttp.h)" "libllhttp-dev, or node-llhttp on Debian 12")
+file(STRINGS ${LLHTTP_INCLUDE_DIR}/llhttp.h LLHTTP_VERSION REGEX "define LLHTTP_VERSION_")
+string(REGEX MATCHALL "[0-9]+" LLHTTP_VERSION "${LLHTTP_VERSION}")
+list(JOIN LLHTTP_VERSION . LLHTTP_VERSION)
+if(LLHTTP_LIBRARY AND LLHTTP_VERSION VERSION_GREATER_EQUAL 9)
+    add_library(llhttp::llhttp UNKNOWN IMPORTED)
+    set_target_properties(llhttp::llhttp PROPERTIES
+        IMPORTED_LOCATION ${LLHTTP_LIBRARY}
+        INTERFACE_INCLUDE_DIRECTORIES ${LLHTTP_INCLUDE_DIR})
+else()
+    require_package(LLHTTP_SOURCE_DIR "llhttp ${LLHTTP_VERSION} as C sources, or version 9 as a library,"
+        "libllhttp-dev, or node-llhttp on Debian 12")
     add_library(llhttp STATIC ${LLHTTP_SOURCE_DIR}/llhttp.c ${LLHTTP_SOURCE_DIR}/api.c
                               ${LLHTTP_SOURCE_DIR}/http.c)
     target_include_directories(llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
     target_compile_definitions(llhttp PRIVATE LLHTTP_STRICT_MODE=1)
     target_compile_options(llhttp PRIVATE -w)
     add_library(llhttp::llhttp ALIAS llhttp)
-else()
-    find_package(llhttp CONFIG QUIET)
-    require_package(llhttp_FOUND "llhttp" node-llhttp)
-    if(NOT TARGET llhttp::llhttp)
-        add_library(llhttp::llhttp ALIAS llhttp::llhttp_static)
-    endif()
-    get_target_property(LLHTTP_INCLUDE_DIR llhttp::llhttp INTERFACE_INCLUDE_DIRECTORIES)
 endif()
 
 if(BUILD_TESTING)

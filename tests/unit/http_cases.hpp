@@ -3,8 +3,11 @@
 //
 // After each case comes a follow-up, "GET /next": it is to be answered as the next request if the
 // connection goes on, and never if it ends; that is what "smuggling" would need.
+//
+// Where llhttp 8 (Debian 12) and llhttp 9 (Debian 13) differ, each has its own line.
 #pragma once
 
+#include <llhttp.h>
 #include <string>
 #include <vector>
 
@@ -117,7 +120,11 @@ inline const std::vector<http_case> all{
     {"ChunkedTwoChunks",           chunked("5\r\nhello\r\n00A\r\n0123456789\r\n0\r\n\r\n"), {200}, stays, "RFC 9112 §7.1"},
     {"ChunkDataFullOfLineEnds",    chunked("6\r\n\r\r\n\n \r\r\n0\r\n\r\n"), {200}, stays, "RFC 9112 §7.1"},
     {"ChunkExtension",             chunked("5;a=b\r\nhello\r\n0;d=\"e f\";g\r\n\r\n"), {200}, stays, "RFC 9112 §7.1.1"},
+#if LLHTTP_VERSION_MAJOR < 9
     {"ChunkExtensionBehindAValue", chunked("5;a=b;c\r\nhello\r\n0\r\n\r\n"), {400}, ends, "llhttp 8, stricter than RFC 9112 §7.1.1"},
+#else
+    {"ChunkExtensionBehindAValue", chunked("5;a=b;c\r\nhello\r\n0\r\n\r\n"), {200}, stays, "RFC 9112 §7.1.1"},
+#endif
     {"Trailers",                   chunked("5\r\nhello\r\n0\r\nX: y\r\nHost: b\r\n\r\n"), {200}, stays, "RFC 9112 §7.1.2"},
     {"ChunkedInAnyCase",           post("transfer-ENCODING: cHunked\r\n", "0\r\n\r\n"), {200}, stays, "RFC 9112 §7"},
     {"ChunkedAndATab",             post("Transfer-Encoding: chunked\t\r\n", "2\r\n\t\t\r\n0\r\n\r\n"), {200}, stays, "RFC 9112 §5.1"},
