@@ -1,11 +1,15 @@
 #include "app/options.hpp"
 
+#include "app/help.hpp"
+#include "app/terminal.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <asio/version.hpp>
 #include <filesystem>
 #include <iostream>
 #include <sstream>
+#include <unistd.h>
 
 namespace app {
 
@@ -34,6 +38,29 @@ void add_milliseconds(CLI::App& command, const std::string& flag, milliseconds& 
         ->default_str(std::to_string(value.count()));
 }
 
+// "-w,--workers N=4", "--mode M:{rotate,all,fork}=rotate", "--child COMMAND ...", "--respawn"
+std::string flags_of(const CLI::Option& option)
+{
+    std::string text = option.get_name(false, true);
+    if (option.get_items_expected_max() == 0)
+        return text; // takes no value
+    text += " " + option.get_type_name();
+    if (!option.get_default_str().empty())
+        text += "=" + option.get_default_str();
+    if (option.get_items_expected_max() > 1)
+        text += " ...";
+    return text;
+}
+
+std::string help(const CLI::App& command)
+{
+    std::vector<help_option> options;
+    for (const auto* option : command.get_options())
+        options.push_back({flags_of(*option), option->get_description()});
+    return command.get_description() + "\nUsage: " + command.get_name() +
+           " [OPTIONS]\n\nOptions:\n" + help_options(options, columns(STDOUT_FILENO));
+}
+
 void add_common(CLI::App& command)
 {
     command.set_help_flag("-h,--help", "print this and exit");
@@ -47,7 +74,8 @@ void add_common(CLI::App& command)
                    ", CLI11 " CLI11_VERSION ")";
         },
         "print the versions, the libraries' too, and exit");
-    command.get_formatter()->column_width(32);
+    command.formatter_fn(
+        [](const CLI::App* app, const std::string&, CLI::AppFormatMode) { return help(*app); });
 }
 
 void add_service(CLI::App& command, const demo_description& description, demo_options& options,

@@ -1,8 +1,13 @@
 #include "app/terminal.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
+#include <string_view>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace app {
@@ -41,6 +46,21 @@ std::string tally(const std::vector<std::pair<std::string, std::size_t>>& counts
     if (!result.empty())
         result.pop_back();
     return result;
+}
+
+std::size_t columns(int descriptor)
+{
+    if (const char* said = std::getenv("COLUMNS")) {
+        const std::string_view text = said;
+        std::uint16_t number = 0;
+        const auto [end, error] = std::from_chars(text.begin(), text.end(), number);
+        if (error == std::errc() && end == text.end() && number > 0)
+            return number;
+    }
+    winsize size{};
+    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 80;
 }
 
 void open_standard_streams()
