@@ -41,6 +41,16 @@ ipc::exit_status with_node_child(Test test)
     return status;
 }
 
+TEST(NodeChild, IsTheNodeThatIsAskedFor)
+{
+    const char* asked_for = std::getenv("NODE_VERSION"); // by ./run test nodes
+    const auto major = std::stoi(run({node(), "-p", "process.versions.node"}).out);
+    if (asked_for)
+        EXPECT_EQ(major, std::stoi(asked_for));
+    else
+        EXPECT_GE(major, 18);
+}
+
 TEST(NodeChild, SendsBackEveryJsonTypeAndFiveMegabytes)
 {
     const vector<json> values{1,

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <ostream>
 #include <poll.h>
@@ -65,10 +67,24 @@ std::vector<std::string> environment_with(std::vector<std::string> additions)
     return additions;
 }
 
+// Becomes this user, who may nevertheless go to the programs and scripts: they may be in a folder
+// that is open to root alone. It keeps the one capability for that (capabilities(7)), for its own
+// children too. What is tested with another user, ports and descriptors on their way, does not look
+// at it.
+bool become_user(uid_t uid)
+{
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+    data[0].effective = data[0].permitted = data[0].inheritable = 1U << CAP_DAC_OVERRIDE;
+    return ::setgroups(0, nullptr) == 0 && ::setresgid(uid, uid, uid) == 0 &&
+           ::prctl(PR_SET_KEEPCAPS, 1) == 0 && ::setresuid(uid, uid, uid) == 0 &&
+           ::syscall(SYS_capset, &header, data) == 0 &&
+           ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0) == 0;
+}
+
 // Between fork and exec.
-[[noreturn]] void become(int program, const char* path, char* const* arguments,
-                         char* const* environment, int out, int err, const start_options& options,
-                         pid_t parent)
+[[noreturn]] void become(const char* path, char* const* arguments, char* const* environment,
+                         int out, int err, const start_options& options, pid_t parent)
 {
     ::setpgid(0, 0);
     const int nothing = ::open("/dev/null", O_RDWR);
@@ -81,18 +97,14 @@ std::vector<std::string> environment_with(std::vector<std::string> additions)
         ::setrlimit(RLIMIT_NOFILE, &limit);
     }
     options.before_exec();
-    if (options.uid && (::setresgid(*options.uid, *options.uid, *options.uid) != 0 ||
-                        ::setresuid(*options.uid, *options.uid, *options.uid) != 0))
+    if (options.uid && !become_user(*options.uid))
         ::_exit(126);
     // Last, because a change of user clears it: should we be killed, for being too slow perhaps, it
     // dies too.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent)
         ::_exit(126);
-    if (options.uid) // who may not be allowed into the folder, but needs no more than the program
-        ::syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
-    else
-        ::execve(path, arguments, environment);
+    ::execve(path, arguments, environment);
     ::_exit(127);
 }
 
@@ -131,8 +143,7 @@ process::process(std::vector<std::string> command, start_options options) : name
     auto environment = environment_with(options.environment);
     const auto environment_pointers = pointers(environment);
 
-    const int program = ::open(path.c_str(), O_PATH | O_CLOEXEC);
-    if (program < 0)
+    if (::access(path.c_str(), X_OK) != 0)
         throw last_error(path);
     int pipes[2][2];
     for (auto& ends : pipes)
@@ -146,12 +157,11 @@ process::process(std::vector<std::string> command, start_options options) : name
     if (pid_ < 0)
         throw last_error("fork");
     if (pid_ == 0)
-        become(program, path.c_str(), arguments.data(), environment_pointers.data(), pipes[0][1],
+        become(path.c_str(), arguments.data(), environment_pointers.data(), pipes[0][1],
                pipes[1][1], options, parent);
     started().insert(pid_);
     ::setpgid(pid_, pid_); // here too: whoever comes first
     pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-    ::close(program);
     for (int i = 0; i < 2; ++i) {
         ::close(pipes[i][1]);
         streams_[i].fd = pipes[i][0];

@@ -50,38 +50,39 @@ std::smatch match(const std::string& text, const std::regex& pattern)
     return found;
 }
 
-// Where it was built; or a copy of that, for a user who may not go there (./run test_as_nobody).
-std::string folder(const char* variable, const char* built)
+// Where the build has it, unless the environment says otherwise: a copy for a user who may not go
+// there (./run test_as_nobody), another Node (./run test nodes).
+std::string place(const char* variable, const char* of_the_build)
 {
     const char* elsewhere = std::getenv(variable);
-    return elsewhere ? elsewhere : built;
+    return elsewhere ? elsewhere : of_the_build;
 }
 
 } // namespace
 
 std::string demo(const std::string& name)
 {
-    return folder("PROGRAMS", PROGRAMS) + "/demos/" + name;
+    return place("PROGRAMS", PROGRAMS) + "/demos/" + name;
 }
 
 std::string client(const std::string& name)
 {
-    return folder("PROGRAMS", PROGRAMS) + "/clients/" + name;
+    return place("PROGRAMS", PROGRAMS) + "/clients/" + name;
 }
 
 std::string test_program(const std::string& name)
 {
-    return folder("PROGRAMS", PROGRAMS) + "/tests/" + name;
+    return place("PROGRAMS", PROGRAMS) + "/tests/" + name;
 }
 
 std::string node()
 {
-    return NODE_PROGRAM;
+    return place("NODE_PROGRAM", NODE_PROGRAM);
 }
 
 std::string fixture(const std::string& path)
 {
-    return folder("TESTS_FOLDER", TESTS_FOLDER) + "/" + path;
+    return place("TESTS_FOLDER", TESTS_FOLDER) + "/" + path;
 }
 
 ready_line parse_ready_line(const std::string& line)
