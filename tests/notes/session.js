@@ -144,4 +144,4 @@ class Session {
   }
 }
 
-module.exports = { Session, free_port, sleep }
+module.exports = { Session, free_port, is_running, sleep }
