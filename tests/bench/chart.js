@@ -46,6 +46,12 @@ class Drawing {
     return `<rect x="${number(x)}" y="${number(this.y + 3)}" width="${number(Math.max(length, 0.5))}" height="13" fill="${colour}"/>`
   }
 
+  // A thin line over a bar, with an end on each side.
+  span (from, to) {
+    const middle = this.y + 9.5
+    return `<path class="span" d="M${number(from)} ${middle - 3.5}v7m0 -3.5H${number(to)}m0 -3.5v7"/>`
+  }
+
   toString () {
     return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${this.y + 18}" viewBox="0 0 ${width} ${this.y + 18}" role="img" aria-label="${escape(this.title)}">
 <style>
@@ -53,7 +59,8 @@ text { font: 12px sans-serif; fill: #222 }
 .title { font-size: 15px; font-weight: bold }
 .heading { font-weight: bold }
 .note { fill: #666 }
-@media (prefers-color-scheme: dark) { text { fill: #ddd } .note { fill: #999 } }
+.span { fill: none; stroke: #222 }
+@media (prefers-color-scheme: dark) { text { fill: #ddd } .note { fill: #999 } .span { stroke: #ddd } }
 </style>
 ${this.parts.join('\n')}
 </svg>
@@ -68,17 +75,21 @@ function drawBench (data) {
   const left = 200
   for (const { title, workers, candidates } of data.per_request) {
     drawing.heading(`${title}, ${workers} workers`)
-    const most = Math.max(...Object.values(candidates).map(figure => figure.cpu_us))
+    const most = Math.max(...Object.values(candidates).flatMap(figure => figure.cpu_us_of_each_round))
+    const x = cpu_us => left + (width - left - 190) * cpu_us / most
     for (const [name, figure] of Object.entries(candidates)) {
-      const length = (width - left - 190) * figure.cpu_us / most
+      const [least, greatest] = [Math.min(...figure.cpu_us_of_each_round), Math.max(...figure.cpu_us_of_each_round)]
+      const label = name === 'node' && !candidates.node_cluster ? 'Node' : labels[name]
       drawing.add(
-        drawing.text(left - 8, drawing.y + 14, labels[name], 'text-anchor="end"'),
-        drawing.bar(left, length, colours[name]),
-        drawing.text(left + length + 6, drawing.y + 14, `${figure.cpu_us.toFixed(1)}  (${figure.per_second}/s, p99 ${figure.p99_ms.toFixed(1)} ms)`))
+        drawing.text(left - 8, drawing.y + 14, label, 'text-anchor="end"'),
+        drawing.bar(left, x(figure.cpu_us) - left, colours[name]),
+        drawing.span(x(least), x(greatest)),
+        drawing.text(x(greatest) + 6, drawing.y + 14, `${figure.cpu_us.toFixed(1)}  (${figure.per_second}/s, p99 ${figure.p99_ms.toFixed(1)} ms)`))
       drawing.y += 19
     }
   }
-  drawing.note(`Medians of ${data.effort.rounds} interleaved rounds; the load ran on the same machine. Each group has a scale of its own.`)
+  drawing.note(`Bars: medians of ${data.effort.rounds} interleaved rounds. Thin lines: from the best round to the worst; where these overlap, a difference`)
+  drawing.note('may be chance. The load ran on the same machine. Each group has a scale of its own.')
   drawing.note(source(data))
   return drawing
 }
