@@ -2,6 +2,7 @@
 'use strict'
 const fs = require('fs')
 const path = require('path')
+const { numbers_in, table_of } = require('./exercises.js')
 
 const template = ['Question', 'The document says', 'JavaScript and C++ side by side', 'Picture', 'Predict', 'Run it',
   'Expected output', 'What the kernel did', 'Try this', 'Pitfalls', 'Checkpoint', 'Sources']
@@ -55,10 +56,10 @@ function check_languages(document, report) {
   }
 }
 
-// Words as a reader counts them: code and comments left out, and the glossary; a Chinese character counts as a word.
+// Words as a reader counts them: code and comments left out, what is folded, and the glossary; a Chinese character counts as a word.
 function words(document) {
   const prose = document.prose.filter(({ line }) => document.part(line) !== 'Glossary').map(({ text }) => text).join('\n')
-    .replace(/<!--.*?-->/gs, ' ').replace(/<[^>]*>/gs, ' ').replace(/\]\([^)]*\)/g, ' ')
+    .replace(/<details><summary>(?:Hint|Answer)<\/summary>.*?<\/details>/gs, ' ').replace(/<!--.*?-->/gs, ' ').replace(/<[^>]*>/gs, ' ').replace(/\]\([^)]*\)/g, ' ')
   return (prose.match(/[\p{Script=Latin}\p{N}][\p{Script=Latin}\p{N}'’.,_:-]*|\p{Script=Han}/gu) ?? []).length
 }
 
@@ -78,35 +79,41 @@ function check_checkpoint(document, report) {
   if (opened !== closed) report(lines[0]?.line ?? 1, `${opened} times <details>, ${closed} times </details>`)
 }
 
-// The exercises of chapters 02 to 08, each with its folder.
+// The exercises of chapters 02 to 08, each with a hint and an answer folded below it, and with its folder.
 function check_exercises(document, report) {
   const chapter = Number(path.basename(document.name).match(/^(0[2-8])-/)?.[1])
   if (!chapter) return
   const prose = document.prose.filter(({ line }) => document.part(line) === 'Try this')
+  const begins = number => prose.findIndex(({ text }) => text.startsWith(`<a id="${number}"></a>**${number} `))
   kinds.forEach((kind, i) => {
     const number = `${chapter}.${i + 1}`
-    const found = prose.find(({ text }) => text.startsWith(`**${number} ${kind}.**`))
-    if (!found) return report(prose[0]?.line ?? 1, `there is no exercise **${number} ${kind}.**`)
+    const at = begins(number)
+    if (!prose[at]?.text.includes(`**${number} ${kind}.**`))
+      return report(prose[0]?.line ?? 1, `there is no exercise <a id="${number}"></a>**${number} ${kind}.**`)
+    const next = begins(`${chapter}.${i + 2}`)
+    const lines = prose.slice(at, next < 0 ? undefined : next)
+    const folded = lines.flatMap(({ text }) => text.match(/^<details><summary>(.*)<\/summary>$/)?.[1] ?? [])
+    if (folded.join() !== 'Hint,Answer' || lines.filter(({ text }) => text === '</details>').length !== 2)
+      report(prose[at].line, `below exercise ${number} a hint and then an answer are not folded in <details>`)
     const folder = path.join('notes/answers', number)
-    for (const file of ['README.md', 'test.js', i === 0 ? 'answer' : 'solution.patch'])
-      if (!fs.existsSync(path.join(document.root, folder, file))) report(found.line, `exercise ${number} has no ${folder}/${file}`)
+    for (const file of ['test.js', i === 0 ? 'answer' : 'solution.patch'])
+      if (!fs.existsSync(path.join(document.root, folder, file))) report(prose[at].line, `exercise ${number} has no ${folder}/${file}`)
+    const patch = path.join(document.root, folder, 'solution.patch')
+    if (kind === 'Change' && fs.existsSync(patch)) {
+      const added = fs.readFileSync(patch, 'utf8').split('\n').filter(line => /^\+(?!\+\+)/.test(line)).length
+      if (added > 10) report(prose[at].line, `the solution of ${number} adds ${added} lines; a change has at most 10`)
+    }
   })
 }
 
-function check_answer(document, report) {
-  const number = document.name.match(/answers\/(\d\.\d)\/README\.md$/)?.[1]
-  if (!number) return
-  if (!document.lines[0].startsWith(`# ${number} `)) report(1, `the first line is not "# ${number} " and the title`)
-  for (const text of ['Hint', 'Answer'])
-    if (!document.headings.some(heading => heading.level === 2 && heading.text === text)) report(1, `there is no "## ${text}"`)
-  const patch = path.join(document.root, path.dirname(document.name), 'solution.patch')
-  if (number.endsWith('.2') && fs.existsSync(patch)) {
-    const added = fs.readFileSync(patch, 'utf8').split('\n').filter(line => /^\+(?!\+\+)/.test(line)).length
-    if (added > 10) report(1, `the solution of a change adds ${added} lines, more than 10`)
-  }
+// Appendix D lists all exercises: ./run check takes their titles from there.
+function check_list_of_exercises(document, report) {
+  if (document.name !== 'notes/D-answers.md') return
+  const table = table_of(document.root)
+  for (const number of numbers_in(document.root)) if (!table[number]) report(1, `exercise ${number} is not in the table`)
 }
 
-const checks = [check_headings, check_languages, check_length, check_checkpoint, check_exercises, check_answer]
+const checks = [check_headings, check_languages, check_length, check_checkpoint, check_exercises, check_list_of_exercises]
 const check_structure = (document, report) => checks.forEach(check => check(document, report))
 
 module.exports = { check_structure, template, words }

@@ -8,4 +8,4 @@ exercise(async ({ start, run }) => {
     const answers = client.lines.join('').match(/http socket\d 子进程：worker \d/g) ?? []
     same(answers.sort(), [0, 1, 2, 3].map(i => `http socket${i} 子进程：worker ${i}`), 'the answers on one connection')
   }
-})
+}, { preload: 'late_sends.cpp' }) // no worker can write at once: what is written must still be there later

@@ -6,6 +6,11 @@ const stopped = pid => /^\d+ \(.*\) T/.test(fs.readFileSync(`/proc/${pid}/stat`,
 
 exercise(async ({ start, run }) => {
   const demo = await start('build/demos/server_handoff')
+  const all = await run('build/clients/net_client --count 100')
+  const served = new Set(all.lines.map(line => line.replace(/ 子.*/, '')))
+  same(all.lines.length, 100, 'how many answers')
+  if (![...served].some(name => /^http server\d$/.test(name))) throw 'no worker has answered any of a hundred clients'
+
   for (const pid of demo.workers) process.kill(pid, 'SIGSTOP')
   try {
     while (!demo.workers.every(stopped)) await new Promise(resolve => setImmediate(resolve))

@@ -9,4 +9,7 @@ exercise(async ({ start, run }) => {
   for (const line of client.lines)
     same(line.replace(/\d$/, ''), 'http server 子进程：worker ', 'an answer')
   await demo.stop()
+
+  const again = await start('build/demos/prefork 8888')
+  await again.kill() // its children have to end too
 })

@@ -17,4 +17,7 @@ exercise(async ({ start, run }) => {
   same(client.lines.length, 100, 'how many answers')
   if (new Set(client.lines).size < 2) throw 'one worker answered a hundred connections'
   await demo.stop()
+
+  const again = await start('build/demos/reuse_port 8888')
+  await again.kill() // its children have to end too
 })
