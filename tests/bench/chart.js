@@ -103,7 +103,7 @@ function drawSharing (data) {
   drawing.add(
     drawing.text(left, drawing.y, `share of each of the ${data.workers} workers`, 'class="note"'),
     drawing.text(right + 14, drawing.y, 'sleeps each', 'class="note"'),
-    drawing.text(width - 16, drawing.y, 'woken in vain', 'class="note" text-anchor="end"'))
+    drawing.text(width - 16, drawing.y, 'woken for nothing', 'class="note" text-anchor="end"'))
   drawing.y += 6
   for (const { title, connections, sleeps_per_connection: sleeps, woken_for_nothing: vain } of data.ways) {
     drawing.add(drawing.text(left - 8, drawing.y + 14, title, 'text-anchor="end"'))

@@ -16,13 +16,14 @@ const { check_quotations } = require('./quotations.js')
 const { check_listings } = require('./listings.js')
 const { check_pitfalls } = require('./pitfalls.js')
 const { check_terms } = require('./terms.js')
+const { check_tools } = require('./tools.js')
 const { check_traces, check_transcripts, set_patience } = require('./transcripts.js')
 const { check_translation, is_translation } = require('./translations.js')
 const { check_mermaid, close_browser } = require('./mermaid.js')
 
 // What each part checks in a document: (document, report, skip, read).
 const parts = {
-  text: [check_structure, check_excerpts, check_quotations, check_listings, check_links, check_names, check_pitfalls, check_terms,
+  text: [check_structure, check_excerpts, check_quotations, check_listings, check_links, check_names, check_pitfalls, check_terms, check_tools,
     check_numbers, check_translation],
   code: [check_cpp, check_javascript],
   transcripts: [check_transcripts],
