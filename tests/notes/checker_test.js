@@ -231,6 +231,15 @@ test('check: it says that it builds, and what does not build', () => in_scratch_
   says(scratch, ['2.2'], 1, /^Building good bad \.\.\.\n2\.2: not yet\n  does not build:\n/, /  main\.cpp:1: error: no\n/)
 }))
 
+test('check: so does ./run, from any folder', () => {
+  const run = (...words) => child_process.spawnSync(path.join(__dirname, '../../run'), ['--no-install', 'check', ...words], { cwd: '/', encoding: 'utf8' })
+  const { status, stdout, stderr } = run()
+  assert.strictEqual(status, 0, stdout + stderr)
+  assert.match(stdout, /^  [ ✓] 2\.1  observe  how many sockets\?\n/)
+  assert.match(stdout, / of 21 have passed here\. One of them:  \.\/run check \d\.\d\n$/)
+  assert.strictEqual(run('9.9').status, 2)
+})
+
 // A demo of four lines: says that it listens, then `line`, and ends by Ctrl-C with `status`.
 const demo = (line, status = 0) => `await start('bash -c "trap \\'exit ${status}\\' INT; echo listening on 127.0.0.1:1, workers 7 8\\\\; try: it; echo \\'${line}\\'; read < <(sleep 5)"')`
 

@@ -24,16 +24,21 @@ async function open_page() {
   })
 }
 
-// Returns what is wrong with a diagram; undefined when it renders.
-const render = (opened, source) => opened.evaluate(async text => {
+const width = 830, greatest_height = 800 // pixels: of GitHub's column of text, and of what one still sees at once
+
+// Returns what is wrong with a diagram; undefined when it renders, and fits a screen.
+const render = (opened, source) => opened.evaluate(async ({ text, width, greatest_height }) => {
   try {
     const { svg } = await window.mermaid.render(`diagram${Date.now()}`, text)
     const drawn = new DOMParser().parseFromString(svg, 'text/html').querySelector('svg')
-    return drawn && drawn.querySelectorAll('text, foreignObject').length ? undefined : 'renders to nothing'
+    if (!drawn || !drawn.querySelectorAll('text, foreignObject').length) return 'renders to nothing'
+    document.body.innerHTML = `<div style="width: ${width}px">${svg}</div>`
+    const height = Math.round(document.querySelector('svg').getBoundingClientRect().height)
+    if (height > greatest_height) return `${height} px high; more than ${greatest_height} is not seen at once`
   } catch (error) {
     return String(error.message ?? error).split('\n').slice(0, 4).join(' ')
   }
-}, source)
+}, { text: source, width, greatest_height })
 
 async function check_mermaid(document, report, skip) {
   const blocks = document.blocks.filter(block => block.language === 'mermaid')
