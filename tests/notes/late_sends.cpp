@@ -1,5 +1,6 @@
-// Loaded into a program before the C library (LD_PRELOAD): on each TCP connection that does not block, the first send finds no
-// room, as when a client reads slowly. Who then forgets what is not sent yet, or the connection, is seen to lose it.
+// Loaded into a program before the C library (LD_PRELOAD): on each TCP connection that does not
+// block, the first send finds no room, as when a client reads slowly. Who then forgets what is not
+// sent yet, or the connection, is seen to lose it.
 #include <array>
 #include <atomic>
 #include <cerrno>
