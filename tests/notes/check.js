@@ -14,6 +14,7 @@ const { check_data, check_numbers } = require('./numbers.js')
 const { check_cpp, check_javascript } = require('./programs.js')
 const { check_quotations } = require('./quotations.js')
 const { check_listings } = require('./listings.js')
+const { check_messages } = require('./messages.js')
 const { check_pitfalls } = require('./pitfalls.js')
 const { check_terms } = require('./terms.js')
 const { check_tools } = require('./tools.js')
@@ -23,8 +24,8 @@ const { check_mermaid, close_browser } = require('./mermaid.js')
 
 // What each part checks in a document: (document, report, skip, read).
 const parts = {
-  text: [check_structure, check_excerpts, check_quotations, check_listings, check_links, check_names, check_pitfalls, check_terms, check_tools,
-    check_numbers, check_translation],
+  text: [check_structure, check_excerpts, check_quotations, check_listings, check_links, check_names, check_pitfalls, check_messages,
+    check_terms, check_tools, check_numbers, check_translation],
   code: [check_cpp, check_javascript],
   transcripts: [check_transcripts],
   traces: [check_traces],
