@@ -11,30 +11,22 @@
 #pragma once
 
 #include "http/message.hpp"
+#include "http/response.hpp"
 #include "http/settings.hpp"
 #include "unique_fd.hpp"
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/posix/stream_descriptor.hpp>
-#include <asio/steady_timer.hpp>
 
-#include <array>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <functional>
-#include <initializer_list>
 #include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
 
 namespace http {
 
-class connection;
-class parser;
+class connection_set;
 
 /// What has happened so far; each request is counted once, in one of `answered` and `refused`,
 /// unless its connection ended before.
@@ -43,34 +35,6 @@ struct server_counters {
     std::uint64_t answered = 0;    ///< requests the handler answered
     std::uint64_t refused = 0;     ///< requests answered 4xx or 5xx without the handler's doing
     std::uint64_t cut = 0;         ///< connections ended with a request under way, by drain_timeout
-};
-
-/// The answer to one request, Node's ServerResponse. It may outlive the handler's call, and be
-/// ended from a timer, say: meanwhile later requests of its connection wait, as answers come in
-/// order (RFC 9112 §9.3.2). Dropped without end(), it answers 500. If the client is gone, calls do
-/// nothing.
-class response {
-public:
-    response(response&&) noexcept = default;
-    response& operator=(response&&) noexcept;
-    ~response();
-
-    /// Status (200 to 999) and header fields, which are copied; at most once. Without it end()
-    /// sends 200. The server itself adds Date, Connection, Keep-Alive and Content-Length; of these
-    /// only {"Connection", "close"} may be given, to end the connection after this answer.
-    /// Throws std::invalid_argument for another of them, and for a name or value that is not
-    /// allowed in a header: a line break in a value would let its author write the rest of the
-    /// answer.
-    response& write_head(unsigned status, std::initializer_list<header> headers = {});
-
-    /// Sends it all, header and body in one write. The body is left out where there must be none:
-    /// after HEAD, with 204 and 304. Throws std::logic_error the second time.
-    void end(std::string_view body = {});
-
-private:
-    friend class connection;
-    explicit response(std::shared_ptr<connection>) noexcept;
-    std::shared_ptr<connection> connection_; // null after end()
 };
 
 /// Memory: a connection that is idle costs about 230 bytes of this process (measured with 10,000,
@@ -90,7 +54,7 @@ public:
 
     /// Throws std::system_error when there is no descriptor for its epoll instance.
     server(asio::any_io_executor executor, request_handler handler, server_settings settings = {});
-    ~server(); ///< ends all connections at once; must not outlive the io_context
+    ~server(); ///< ends all connections at once; not in a handler, not after the io_context
     server(const server&) = delete;
     server& operator=(const server&) = delete;
 
@@ -119,65 +83,11 @@ public:
     /// Node's closeAllConnections(): ends them now, whatever they are doing.
     void close_all_connections();
 
-    std::size_t connections() const noexcept { return connections_.size() - free_slots_.size(); }
-    const server_counters& counters() const noexcept { return counters_; }
+    std::size_t connections() const noexcept; ///< how many are open
+    const server_counters& counters() const noexcept;
 
 private:
-    friend class connection;
-    using clock = std::chrono::steady_clock;
-
-    void add(unique_fd socket, bool may_have_copies);
-    void remove(std::size_t slot);
-    void watch(int operation, int fd, std::uint64_t key, std::uint32_t more_events);
-    void wait_for_events();
-    void dispatch_events();
-    std::unique_ptr<parser> borrow_parser();
-    void give_back(std::unique_ptr<parser>);
-    std::string borrow_buffer();
-    void give_back(std::string);
-    std::string_view common_headers(bool keep_alive);
-    void schedule_sweep(clock::duration delay);
-    void sweep();
-
-    asio::any_io_executor executor_;
-    request_handler handler_;
-    server_settings settings_;
-    server_counters counters_;
-
-    // An epoll instance of our own inside that of Asio. Asio's waits are for one event: each time
-    // it has told that a socket is readable, somebody must ask again, by a recv() that finds
-    // nothing or by epoll_ctl(2). A kept connection would pay that for each request. This one is
-    // told about a socket once and then reports each arrival (EPOLLET, epoll(7)). An epoll
-    // descriptor is itself readable when it has something to report, so that Asio can wait for it
-    // as for a socket: one wait for all connections, and epoll_wait(2) then says which, 64 at a
-    // time.
-    asio::posix::stream_descriptor epoll_;
-    std::vector<std::shared_ptr<connection>> connections_; // slots; some are free
-    std::vector<std::size_t> free_slots_;
-    std::uint32_t serial_ = 0; // of the last connection
-    bool waiting_ = false;
-
-    // Ends what is overdue. Runs only while there are connections, and so does not keep the
-    // io_context busy for ever.
-    asio::steady_timer sweep_timer_;
-    clock::duration sweep_interval_;
-    bool sweeping_ = false;
-    bool closing_ = false;
-    clock::time_point closing_since_{};
-    asio::steady_timer last_has_ended_; // never expires; cancelling it wakes closed()
-
-    // All connections read into this one: what is left of it after parsing, they copy.
-    std::array<char, 16 * 1024> input_;
-    bool input_in_use_ = false;
-    std::vector<std::unique_ptr<parser>> spare_parsers_;
-    std::vector<std::string> spare_buffers_;
-
-    // Date, Connection, Keep-Alive, and "Content-Length: "; made once a second.
-    std::string headers_keeping_;
-    std::string headers_closing_;
-    std::time_t headers_made_ = 0;
-
-    std::shared_ptr<void> alive_ = std::make_shared<char>(); // for the timer's last call
+    std::unique_ptr<connection_set> connections_;
 };
 
 } // namespace http

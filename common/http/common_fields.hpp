@@ -1,0 +1,34 @@
+// common_fields: what the server adds to every answer, before its length: Date, Connection and
+// Keep-Alive. It changes once a second, and is made as often.
+#pragma once
+
+#include <chrono>
+#include <ctime>
+#include <string>
+#include <string_view>
+
+namespace http {
+
+/// IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7).
+std::string http_date(std::time_t time);
+
+class common_fields {
+public:
+    /// `keep_alive_timeout` is what Keep-Alive tells, in whole seconds; zero: it is left out.
+    explicit common_fields(std::chrono::milliseconds keep_alive_timeout) noexcept
+        : keep_alive_timeout_(keep_alive_timeout)
+    {
+    }
+
+    /// Field lines, each with its line end, of an answer sent at `now`: for a connection that
+    /// stays, or for the last answer of one that ends. Good until the next call.
+    std::string_view at(std::time_t now, bool keep_alive);
+
+private:
+    std::chrono::milliseconds keep_alive_timeout_;
+    std::time_t made_ = -1;
+    std::string keeping_;
+    std::string closing_;
+};
+
+} // namespace http

@@ -1,0 +1,377 @@
+#include "http/connection.hpp"
+
+#include "log.hpp"
+
+#include <asio/post.hpp>
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <exception>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace http {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A client that sends requests without reading answers: no more of them are parsed while so many
+// bytes wait, and the rest stays where it came from, in the kernel's buffers and then with the
+// client.
+constexpr std::size_t max_pending_output = 64 * 1024;
+
+// After our last word: how much we read on at most; see linger_time.
+constexpr std::size_t linger_size = 1024 * 1024;
+
+// See server::close().
+constexpr auto closing_idle_time = 100ms;
+constexpr auto closing_silent_time = 500ms;
+
+} // namespace
+
+connection::connection(shared_state& shared, unique_fd socket, std::uint64_t key,
+                       bool may_have_copies)
+    : shared_(shared),
+      socket_(std::move(socket)),
+      key_(key),
+      may_have_copies_(may_have_copies),
+      since_(clock::now()),
+      output_(shared.buffers)
+{
+}
+
+// --- receiving
+
+// The request is often there already. Then a client that wants one answer only is served without
+// epoll.
+void connection::begin()
+{
+    if (!shared_.input_in_use)
+        read();
+    if (phase_ != phase::closed && !watched_)
+        watch(false);
+}
+
+void connection::watch(bool output)
+{
+    if (watched_)
+        shared_.epoll.modify(socket_.get(), key_, output);
+    else
+        shared_.epoll.add(socket_.get(), key_, output);
+    watched_ = true;
+}
+
+void connection::on_events(std::uint32_t events)
+{
+    readable_ = readable_ || (events & ~EPOLLOUT);
+    peer_ended_ = peer_ended_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    if (phase_ == phase::lingering) {
+        discard();
+    } else if (output_.waiting() > 0) {
+        if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+            since_ = clock::now(); // the client reads
+            proceed();
+        }
+    } else {
+        take_input();
+    }
+}
+
+// First what was left behind the last request, then what has come since.
+void connection::take_input()
+{
+    if (!accepts_input() || output_.waiting() > 0)
+        return;
+    if (!unparsed_.empty())
+        process(std::exchange(unparsed_, {}));
+    else if (readable_)
+        read();
+}
+
+void connection::read()
+{
+    auto& input = shared_.input;
+    const auto received = ::recv(socket_.get(), input.data(), input.size(), MSG_DONTWAIT);
+    if (received > 0) {
+        // Less than we had room for is all there was; more to come is a new event (epoll(7), Q9).
+        // The end of the stream, however, may have been told already.
+        readable_ = static_cast<std::size_t>(received) == input.size() || peer_ended_;
+        shared_.input_in_use = true;
+        process({input.data(), static_cast<std::size_t>(received)});
+        shared_.input_in_use = false;
+    } else if (received < 0 && (errno == EAGAIN || errno == EINTR)) {
+        readable_ = errno == EINTR;
+    } else if (received == 0 && phase_ == phase::receiving) {
+        refuse(400, "incomplete request"); // its sender may still be listening
+        proceed();
+    } else {
+        close();
+    }
+}
+
+// Parses and answers, until the input is used up, or a handler keeps its response for later, or the
+// client does not read. All answers up to there leave in one write.
+void connection::process(std::string_view input)
+{
+    const auto now = clock::now();
+    processing_ = true;
+    while (!input.empty() && accepts_input()) {
+        if (output_.waiting() >= max_pending_output && !send_output())
+            break;
+        if (!parser_)
+            parser_ = shared_.parsers.take([this] {
+                const auto& settings = shared_.settings;
+                return std::make_unique<parser>(
+                    HTTP_REQUEST, parser_limits{settings.max_header_size, settings.max_body_size});
+            });
+        const auto event = parser_->parse(input);
+        if (!parser_->started()) { // nothing but empty lines
+            give_back_parser();
+            break;
+        }
+        if (phase_ == phase::idle || event == parser::event::message)
+            since_ = now;
+        phase_ = phase::receiving;
+        switch (event) {
+        case parser::event::need_more:
+            break;
+        case parser::event::expects_continue:
+            output_.text().append("HTTP/1.1 100 Continue\r\n\r\n");
+            output_.complete();
+            break;
+        case parser::event::message:
+            if (shared_.settings.delay > 0ms)
+                call_handler_later();
+            else
+                call_handler();
+            break;
+        case parser::event::fault:
+            refuse(parser_->fault_status(), parser_->fault_reason());
+            break;
+        }
+    }
+    processing_ = false;
+    if (accepts_input() || phase_ == phase::answering)
+        unparsed_ = input;
+    proceed();
+}
+
+// Sends what is ready and waits for what comes next.
+void connection::proceed()
+{
+    if (phase_ == phase::closed || !send_output())
+        return;
+    if (phase_ == phase::ending)
+        half_close();
+    else if (accepts_input() && (readable_ || !unparsed_.empty())) // but first the others' turn
+        asio::post(shared_.executor, [self = shared_from_this()] { self->take_input(); });
+}
+
+// --- answering
+
+void connection::call_handler_later()
+{
+    phase_ = phase::answering;
+    parser_->keep_head();
+    delay_ = std::make_unique<asio::steady_timer>(shared_.executor, shared_.settings.delay);
+    delay_->async_wait([self = shared_from_this()](std::error_code) {
+        if (self->phase_ == phase::answering) // else closed meanwhile, perhaps with the server
+            self->call_handler();
+    });
+}
+
+void connection::call_handler()
+{
+    phase_ = phase::answering;
+    client_is_done_ = !parser_->keep_alive();
+    writer_.begin(parser_->is_head_request(),
+                  !client_is_done_ && ++requests_ != shared_.settings.max_requests_per_socket);
+    // If the handler throws, its response ends without end(): see abandon().
+    const auto failed = [](const std::string& reason) {
+        log_warning("http: the request handler threw: " + reason);
+    };
+    try {
+        shared_.handler({parser_->method(), parser_->target(), parser_->headers()},
+                        response(shared_from_this()));
+    } catch (const std::exception& error) {
+        failed(error.what());
+    } catch (...) {
+        failed("not a std::exception");
+    }
+    give_back_parser();
+}
+
+void connection::give_back_parser()
+{
+    parser_->reset();
+    const auto memory = parser_->memory();
+    shared_.parsers.give_back(std::move(parser_), memory);
+}
+
+void connection::write_head(unsigned status, std::initializer_list<header> headers)
+{
+    response_writer::check(status, headers);
+    if (phase_ == phase::answering)
+        writer_.write_head(output_.text(), status, headers);
+}
+
+void connection::finish_response(std::string_view body)
+{
+    if (shared_.closing_since)
+        writer_.do_not_keep_alive();
+    const bool keep_alive = writer_.keep_alive();
+    writer_.end(output_.text(), body, shared_.fields.at(std::time(nullptr), keep_alive));
+    output_.complete();
+    phase_ = keep_alive ? phase::idle : phase::ending;
+    if (!processing_)
+        since_ = clock::now();
+}
+
+void connection::end(std::string_view body)
+{
+    if (phase_ != phase::answering)
+        return; // the client has gone
+    finish_response(body);
+    ++shared_.counters.answered;
+    if (!processing_)
+        proceed();
+}
+
+// A response nobody ended: a handler has thrown or forgotten it.
+void connection::abandon()
+{
+    if (phase_ != phase::answering)
+        return;
+    refuse(500, "no answer");
+    if (!processing_)
+        proceed();
+}
+
+// An answer of the server's own, and the last one: after a malformed request nobody can tell where
+// the next begins (RFC 9112 §2.2, §11.2).
+void connection::refuse(unsigned status, std::string_view reason)
+{
+    ++shared_.counters.refused;
+    output_.drop_incomplete(); // a head written already
+    writer_.begin(parser_ ? parser_->is_head_request() : writer_.is_head_request(), false);
+    writer_.write_head(output_.text(), status, {{"Content-Type", "text/plain"}});
+    finish_response(std::string(reason) + "\n");
+}
+
+// --- sending
+
+// Sends the complete answers. True when that is done; false when the client must read first, or the
+// connection is closed.
+bool connection::send_output()
+{
+    switch (output_.send(socket_.get())) {
+    case output::result::sent:
+        return true;
+    case output::result::blocked:
+        if (!std::exchange(waits_for_space_, true))
+            watch(true);
+        return false;
+    case output::result::broken:
+        close();
+        return false;
+    }
+    return false;
+}
+
+// --- ending
+
+// Not close(): with unread input that would be a reset, which takes the answer away from a client
+// that has not read it yet. So: the end of our side, and then patience (RFC 9112 §9.6, tcp(7)). But
+// a client that has sent `Connection: close` itself sends nothing behind that request.
+void connection::half_close()
+{
+    if (client_is_done_ && !readable_ && unparsed_.empty())
+        return close();
+    ::shutdown(socket_.get(), SHUT_WR);
+    phase_ = phase::lingering;
+    since_ = clock::now();
+    if (readable_)
+        discard();
+}
+
+void connection::discard()
+{
+    // Not shared_.input: another connection's handler, which has ended this response, may be using
+    // it.
+    std::array<char, 16 * 1024> input;
+    for (;;) {
+        const auto received = ::recv(socket_.get(), input.data(), input.size(), MSG_DONTWAIT);
+        if (received < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (received > 0)
+            discarded_ += static_cast<std::size_t>(received);
+        if (received <= 0 || discarded_ >= linger_size)
+            return close();
+    }
+}
+
+void connection::close() noexcept
+{
+    if (phase_ == phase::closed)
+        return;
+    phase_ = phase::closed;
+    delay_.reset();
+    // epoll forgets a socket with its last copy (epoll(7), Q6): if that is not ours, we must ask.
+    if (may_have_copies_ && watched_)
+        shared_.epoll.remove(socket_.get());
+    socket_.reset();
+    // This object lives on in the caller's pointer.
+    shared_.ended(key_);
+}
+
+void connection::enforce_limits(clock::time_point now)
+{
+    const auto& settings = shared_.settings;
+    const auto age = now - since_;
+    const auto is_over = [age](clock::duration limit) { return limit > 0ms && age > limit; };
+    const bool closing = shared_.closing_since.has_value();
+
+    if (phase_ == phase::lingering) {
+        if (age > linger_time)
+            close();
+    } else if (output_.waiting() > 0) {
+        if (is_over(settings.request_timeout))
+            close();
+    } else if (phase_ == phase::idle) {
+        if (is_over(settings.keep_alive_timeout) || (closing && age > closing_idle_time))
+            end_unless_readable();
+    } else if (phase_ == phase::silent) {
+        if (is_over(settings.headers_timeout) || (closing && age > closing_silent_time))
+            end_unless_readable();
+    } else if (phase_ == phase::receiving) {
+        if (is_over(settings.request_timeout) ||
+            (!parser_->has_head() && is_over(settings.headers_timeout))) {
+            refuse(408, "the request took too long");
+            proceed();
+        }
+    }
+    const bool is_busy = phase_ == phase::receiving || phase_ == phase::answering ||
+                         (phase_ != phase::closed && output_.waiting() > 0);
+    if (closing && is_busy && settings.drain_timeout > 0ms &&
+        now - *shared_.closing_since > settings.drain_timeout) {
+        ++shared_.counters.cut;
+        close();
+    }
+}
+
+// A request may have arrived in this very moment; if so, it is answered. Empty lines are no
+// request.
+void connection::end_unless_readable()
+{
+    const auto waiting_since = since_;
+    char byte;
+    if (::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+        read();
+    if ((phase_ == phase::silent || phase_ == phase::idle) && since_ == waiting_since)
+        half_close();
+}
+
+} // namespace http

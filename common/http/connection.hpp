@@ -1,0 +1,120 @@
+// connection: one client, from emit_connection() to the end of its socket.
+//
+// Its phases. What ends it at once from anywhere (the client has gone, the service is cut) is left
+// out; "limit": one of the settings, or server::close().
+//
+//                 silent ────────────limit──────────┐
+//                   │ first byte                    │
+//                   v                               │
+//     ┌────────> receiving ──fault, limit──┐        │
+//     │             │ the request is whole │        │
+//     │ first       v                      v        v
+//     │ byte     answering ──last one──> ending ─> lingering ──> closed
+//     │             │ end()              all is sent ^    client's end,
+//     └─────────── idle ─────────────limit───────────┘    or our patience's
+//
+// Beside the phase stands the output (output.hpp), which may still be full of earlier answers: no
+// input is taken while the client must read first.
+#pragma once
+
+#include "http/output.hpp"
+#include "http/parser.hpp"
+#include "http/response_writer.hpp"
+#include "http/shared_state.hpp"
+#include "unique_fd.hpp"
+
+#include <asio/steady_timer.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace http {
+
+/// The server's list owns it, and so do the operation it waits for and a response not yet ended;
+/// once it is closed, these find it so. All functions may close it, close() calls shared.ended.
+class connection : public std::enable_shared_from_this<connection> {
+public:
+    using clock = std::chrono::steady_clock;
+
+    /// After our last word: how long we read on (RFC 9112 §9.6). A client in the midst of sending a
+    /// large body is not to miss the answer that refuses it.
+    static constexpr std::chrono::milliseconds linger_time{1'000};
+
+    /// `key` is its name for shared.epoll and shared.ended. `may_have_copies`: of the socket, in
+    /// other processes.
+    connection(shared_state& shared, unique_fd socket, std::uint64_t key, bool may_have_copies);
+
+    std::uint64_t key() const noexcept { return key_; }
+
+    /// Once, at first: reads what is there already, and begins to wait. Throws std::system_error if
+    /// the socket cannot be watched; it then has to be closed.
+    void begin();
+    void on_events(std::uint32_t events); ///< of epoll(7)
+    void enforce_limits(clock::time_point now);
+    void close() noexcept;
+
+    // The other side of response, whose header has the contracts.
+    void write_head(unsigned status, std::initializer_list<header> headers);
+    void end(std::string_view body);
+    void abandon(); ///< it was dropped without end()
+
+private:
+    enum class phase {
+        silent,    // nothing came yet
+        idle,      // between two requests
+        receiving, // a part of a request is there
+        answering, // the handler has it
+        ending,    // the last answer is written, but perhaps not sent
+        lingering, // everything is sent, our side of the stream is closed
+        closed,
+    };
+
+    void take_input();
+    void read();
+    void process(std::string_view input);
+    void call_handler_later();
+    void call_handler();
+    void give_back_parser();
+    void finish_response(std::string_view body);
+    void refuse(unsigned status, std::string_view reason);
+    void proceed();
+    bool send_output();
+    void half_close();
+    void discard();
+    void end_unless_readable();
+    void watch(bool output);
+    bool accepts_input() const noexcept
+    {
+        return phase_ == phase::silent || phase_ == phase::idle || phase_ == phase::receiving;
+    }
+
+    shared_state& shared_;
+    unique_fd socket_;
+    const std::uint64_t key_;
+    const bool may_have_copies_;
+    phase phase_ = phase::silent;
+    clock::time_point since_; // the beginning of the phase, or the last byte sent
+
+    // Input.
+    bool watched_ = false;    // by epoll
+    bool readable_ = false;   // there may be some: events come once, not as long as it lies there
+    bool peer_ended_ = false; // the client has closed its side, or both
+    bool processing_ = false; // inside process(), which sends what its callees leave
+    bool client_is_done_ = false; // it has asked for the end, and so sends nothing more
+    std::uint32_t requests_ = 0;
+    std::unique_ptr<parser> parser_;            // while a request is being received
+    std::string unparsed_;                      // behind a request that is not answered yet
+    std::unique_ptr<asio::steady_timer> delay_; // see server_settings::delay
+
+    // Answers.
+    response_writer writer_; // of the request under way
+    output output_;
+    bool waits_for_space_ = false; // epoll is to report that there is room
+    std::size_t discarded_ = 0;    // while lingering
+};
+
+} // namespace http

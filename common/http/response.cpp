@@ -1,0 +1,43 @@
+#include "http/response.hpp"
+
+#include "http/connection.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+namespace http {
+
+response::response(std::shared_ptr<connection> connection) noexcept
+    : connection_(std::move(connection))
+{
+}
+
+response& response::operator=(response&& other) noexcept
+{
+    response(std::move(other)).connection_.swap(connection_);
+    return *this;
+}
+
+response::~response()
+{
+    if (connection_)
+        connection_->abandon();
+}
+
+response& response::write_head(unsigned status, std::initializer_list<header> headers)
+{
+    if (!connection_)
+        throw std::logic_error("write_head() after end()");
+    connection_->write_head(status, headers);
+    return *this;
+}
+
+void response::end(std::string_view body)
+{
+    const auto connection = std::move(connection_);
+    if (!connection)
+        throw std::logic_error("end() called twice");
+    connection->end(body);
+}
+
+} // namespace http

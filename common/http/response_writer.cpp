@@ -1,0 +1,89 @@
+#include "http/response_writer.hpp"
+
+#include "http/status.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <stdexcept>
+
+namespace http {
+
+namespace {
+
+constexpr std::string_view server_fields[] = {"connection", "content-length", "date", "keep-alive",
+                                              "transfer-encoding"};
+
+// Not for a handler to set: they tell where this answer ends and the next one begins.
+bool is_set_by_server(std::string_view name)
+{
+    return std::any_of(std::begin(server_fields), std::end(server_fields),
+                       [name](auto own) { return equal_ignoring_case(name, own); });
+}
+
+bool is_connection_close(const header& field)
+{
+    return equal_ignoring_case(field.name, "connection") &&
+           equal_ignoring_case(field.value, "close");
+}
+
+// No control characters but tabs (RFC 9110 §5.5).
+bool is_field_value(std::string_view value)
+{
+    return std::all_of(value.begin(), value.end(),
+                       [](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7f); });
+}
+
+} // namespace
+
+void response_writer::check(unsigned status, std::initializer_list<header> fields)
+{
+    if (status < 200 || status > 999)
+        throw std::invalid_argument("status out of range: " + std::to_string(status));
+    for (const auto& field : fields) {
+        if (!is_token(field.name) || !is_field_value(field.value))
+            throw std::invalid_argument("not allowed in a header: " + std::string(field.name));
+        if (is_set_by_server(field.name) && !is_connection_close(field))
+            throw std::invalid_argument("the server itself sets the header " +
+                                        std::string(field.name));
+    }
+}
+
+void response_writer::begin(bool is_head_request, bool keep_alive) noexcept
+{
+    is_head_request_ = is_head_request;
+    keep_alive_ = keep_alive;
+    status_ = 0;
+}
+
+void response_writer::write_head(std::string& text, unsigned status,
+                                 std::initializer_list<header> fields)
+{
+    if (status_ != 0)
+        throw std::logic_error("write_head() called twice");
+    status_ = status;
+    append_status_line(text, status);
+    for (const auto& field : fields) {
+        if (is_connection_close(field))
+            keep_alive_ = false;
+        else
+            text.append(field.name).append(": ").append(field.value).append("\r\n");
+    }
+}
+
+void response_writer::end(std::string& text, std::string_view body, std::string_view common_fields)
+{
+    if (status_ == 0)
+        write_head(text, 200, {});
+    text.append(common_fields);
+    if (status_ == 204 || status_ == 304) { // never with a body (RFC 9110 §6.4.1, §8.6)
+        text.append("\r\n");
+        return;
+    }
+    char digits[20];
+    const auto end = std::to_chars(digits, digits + sizeof digits, body.size()).ptr;
+    text.append("Content-Length: ").append(digits, end).append("\r\n\r\n");
+    if (!is_head_request_)
+        text.append(body);
+}
+
+} // namespace http

@@ -1,0 +1,52 @@
+// shared_state: what the connections of one server have in common. They run on one thread, one at a
+// time.
+#pragma once
+
+#include "http/common_fields.hpp"
+#include "http/epoll_instance.hpp"
+#include "http/free_list.hpp"
+#include "http/parser.hpp"
+#include "http/server.hpp"
+#include "http/settings.hpp"
+
+#include <asio/any_io_executor.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace http {
+
+struct shared_state {
+    const asio::any_io_executor executor;
+    const server::request_handler handler;
+    const server_settings settings;
+
+    /// Tells about a connection's events, by its key.
+    epoll_instance epoll;
+
+    /// A connection's last word to its owner.
+    const std::function<void(std::uint64_t key)> ended;
+
+    /// What they all say.
+    common_fields fields;
+
+    server_counters counters{};
+
+    /// Since when server::close() has been at work.
+    std::optional<std::chrono::steady_clock::time_point> closing_since{};
+
+    /// All connections read into this one: what is left of it after parsing, they copy.
+    std::array<char, 16 * 1024> input{};
+    bool input_in_use = false;
+
+    /// What they lend each other.
+    free_list<std::unique_ptr<parser>> parsers{};
+    free_list<std::string> buffers{};
+};
+
+} // namespace http
