@@ -67,6 +67,7 @@ void connection::watch(bool output)
 void connection::on_events(std::uint32_t events)
 {
     readable_ = readable_ || (events & ~EPOLLOUT);
+    urgent_ = urgent_ || (events & EPOLLPRI);
     peer_ended_ = peer_ended_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     if (phase_ == phase::lingering) {
         discard();
@@ -97,13 +98,16 @@ void connection::read()
     const auto received = ::recv(socket_.get(), input.data(), input.size(), MSG_DONTWAIT);
     if (received > 0) {
         // Less than we had room for is all there was; more to come is a new event (epoll(7), Q9).
-        // The end of the stream, however, may have been told already.
-        readable_ = static_cast<std::size_t>(received) == input.size() || peer_ended_;
+        // Not so if the end of the stream has been told already, nor with urgent data: at its mark
+        // a read stops, whatever is behind it. It has been told (EPOLLPRI) as soon as something can
+        // be there.
+        readable_ = static_cast<std::size_t>(received) == input.size() || peer_ended_ || urgent_;
         shared_.input_in_use = true;
         process({input.data(), static_cast<std::size_t>(received)});
         shared_.input_in_use = false;
     } else if (received < 0 && (errno == EAGAIN || errno == EINTR)) {
         readable_ = errno == EINTR;
+        urgent_ = urgent_ && readable_;
     } else if (received == 0 && phase_ == phase::receiving) {
         refuse(400, "incomplete request"); // its sender may still be listening
         proceed();

@@ -102,6 +102,7 @@ private:
     // Input.
     bool watched_ = false;    // by epoll
     bool readable_ = false;   // there may be some: events come once, not as long as it lies there
+    bool urgent_ = false;     // a mark of urgent data, where recv(2) stops short, may be in it
     bool peer_ended_ = false; // the client has closed its side, or both
     bool processing_ = false; // inside process(), which sends what its callees leave
     bool client_is_done_ = false; // it has asked for the end, and so sends nothing more

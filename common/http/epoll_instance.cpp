@@ -33,7 +33,7 @@ void epoll_instance::remove(int socket) noexcept
 void epoll_instance::control(int operation, int socket, std::uint64_t key, bool output)
 {
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (output ? EPOLLOUT : 0u);
+    event.events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET | (output ? EPOLLOUT : 0u);
     event.data.u64 = key;
     posix::check(::epoll_ctl(epoll_.native_handle(), operation, socket, &event), "epoll_ctl");
 }

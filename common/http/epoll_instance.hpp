@@ -28,9 +28,9 @@ public:
     epoll_instance(const epoll_instance&) = delete;
     epoll_instance& operator=(const epoll_instance&) = delete;
 
-    /// Reports, from now on: input, the end of the peer's side, errors, and also, if asked, room
-    /// for output. What is there already is the first event. The socket stays the caller's. Throws
-    /// std::system_error (ENOSPC, ENOMEM: the kernel can watch no more).
+    /// Reports, from now on: input, urgent data, the end of the peer's side, errors, and also, if
+    /// asked, room for output. What is there already is the first event. The socket stays the
+    /// caller's. Throws std::system_error (ENOSPC, ENOMEM: the kernel can watch no more).
     void add(int socket, std::uint64_t key, bool output);
 
     /// The same for a socket that was added before.
