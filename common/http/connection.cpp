@@ -23,8 +23,8 @@ namespace {
 // client.
 constexpr std::size_t max_pending_output = 64 * 1024;
 
-// After our last word: how much we read on at most; see linger_time.
-constexpr std::size_t linger_size = 1024 * 1024;
+// While lingering: after so many reads the others have their turn.
+constexpr int max_discards = 16;
 
 // See server::close().
 constexpr auto closing_idle_time = 100ms;
@@ -70,7 +70,8 @@ void connection::on_events(std::uint32_t events)
     urgent_ = urgent_ || (events & EPOLLPRI);
     peer_ended_ = peer_ended_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     if (phase_ == phase::lingering) {
-        discard();
+        if (!continues_)
+            discard();
     } else if (output_.waiting() > 0) {
         if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
             since_ = clock::now(); // the client reads
@@ -170,8 +171,22 @@ void connection::proceed()
         return;
     if (phase_ == phase::ending)
         half_close();
-    else if (accepts_input() && (readable_ || !unparsed_.empty())) // but first the others' turn
-        asio::post(shared_.executor, [self = shared_from_this()] { self->take_input(); });
+    else if (accepts_input() && (readable_ || !unparsed_.empty()))
+        continue_later();
+}
+
+// First the others have their turn. At most one of ours is due: events would add to their number.
+void connection::continue_later()
+{
+    if (std::exchange(continues_, true))
+        return;
+    asio::post(shared_.executor, [self = shared_from_this()] {
+        self->continues_ = false;
+        if (self->phase_ == phase::lingering)
+            self->discard();
+        else
+            self->take_input();
+    });
 }
 
 // --- answering
@@ -296,7 +311,7 @@ void connection::half_close()
         return close();
     ::shutdown(socket_.get(), SHUT_WR);
     phase_ = phase::lingering;
-    since_ = clock::now();
+    lingering_ = net::lingering();
     if (readable_)
         discard();
 }
@@ -306,15 +321,15 @@ void connection::discard()
     // Not shared_.input: another connection's handler, which has ended this response, may be using
     // it.
     std::array<char, 16 * 1024> input;
-    for (;;) {
+    for (int i = 0; i < max_discards; ++i) {
         const auto received = ::recv(socket_.get(), input.data(), input.size(), MSG_DONTWAIT);
-        if (received < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (received > 0)
-            discarded_ += static_cast<std::size_t>(received);
-        if (received <= 0 || discarded_ >= linger_size)
+        if (received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR))
             return close();
+        if (received < 0 && errno == EAGAIN)
+            return;
+        lingering_.heard();
     }
+    continue_later();
 }
 
 void connection::close() noexcept
@@ -339,7 +354,7 @@ void connection::enforce_limits(clock::time_point now)
     const bool closing = shared_.closing_since.has_value();
 
     if (phase_ == phase::lingering) {
-        if (age > linger_time)
+        if (lingering_.is_over(now))
             close();
     } else if (output_.waiting() > 0) {
         if (is_over(settings.request_timeout))
@@ -357,12 +372,14 @@ void connection::enforce_limits(clock::time_point now)
             proceed();
         }
     }
-    const bool is_busy = phase_ == phase::receiving || phase_ == phase::answering ||
-                         (phase_ != phase::closed && output_.waiting() > 0);
-    if (closing && is_busy && settings.drain_timeout > 0ms &&
+    if (closing && phase_ != phase::closed && settings.drain_timeout > 0ms &&
         now - *shared_.closing_since > settings.drain_timeout) {
-        ++shared_.counters.cut;
-        close();
+        const bool is_busy =
+            phase_ == phase::receiving || phase_ == phase::answering || output_.waiting() > 0;
+        if (is_busy)
+            ++shared_.counters.cut;
+        if (is_busy || phase_ == phase::lingering)
+            close();
     }
 }
 

@@ -21,6 +21,7 @@
 #include "http/parser.hpp"
 #include "http/response_writer.hpp"
 #include "http/shared_state.hpp"
+#include "net/lingering.hpp"
 #include "unique_fd.hpp"
 
 #include <asio/steady_timer.hpp>
@@ -39,10 +40,6 @@ namespace http {
 class connection : public std::enable_shared_from_this<connection> {
 public:
     using clock = std::chrono::steady_clock;
-
-    /// After our last word: how long we read on (RFC 9112 §9.6). A client in the midst of sending a
-    /// large body is not to miss the answer that refuses it.
-    static constexpr std::chrono::milliseconds linger_time{1'000};
 
     /// `key` is its name for shared.epoll and shared.ended. `may_have_copies`: of the socket, in
     /// other processes.
@@ -82,6 +79,7 @@ private:
     void finish_response(std::string_view body);
     void refuse(unsigned status, std::string_view reason);
     void proceed();
+    void continue_later();
     bool send_output();
     void half_close();
     void discard();
@@ -104,6 +102,7 @@ private:
     bool readable_ = false;   // there may be some: events come once, not as long as it lies there
     bool urgent_ = false;     // a mark of urgent data, where recv(2) stops short, may be in it
     bool peer_ended_ = false; // the client has closed its side, or both
+    bool continues_ = false;  // continue_later() is due
     bool processing_ = false; // inside process(), which sends what its callees leave
     bool client_is_done_ = false; // it has asked for the end, and so sends nothing more
     std::uint32_t requests_ = 0;
@@ -115,7 +114,7 @@ private:
     response_writer writer_; // of the request under way
     output output_;
     bool waits_for_space_ = false; // epoll is to report that there is room
-    std::size_t discarded_ = 0;    // while lingering
+    net::lingering lingering_;     // in that phase
 };
 
 } // namespace http

@@ -1,6 +1,7 @@
 #include "http/connection_set.hpp"
 
 #include "http/connection.hpp"
+#include "net/lingering.hpp"
 
 #include <algorithm>
 #include <system_error>
@@ -22,7 +23,7 @@ connection_set::connection_set(asio::any_io_executor executor, server::request_h
       sweep_timer_(executor),
       last_has_ended_(executor)
 {
-    std::chrono::milliseconds shortest = connection::linger_time;
+    std::chrono::milliseconds shortest = net::lingering::longest_silence;
     for (const auto limit :
          {settings.headers_timeout, settings.request_timeout, settings.keep_alive_timeout})
         if (limit > 0ms)

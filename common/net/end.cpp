@@ -1,13 +1,13 @@
 #include "net/end.hpp"
 
 #include "net/deadline.hpp"
+#include "net/lingering.hpp"
 
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 
 #include <array>
-#include <chrono>
 #include <system_error>
 
 namespace net {
@@ -30,11 +30,12 @@ asio::awaitable<void> end(asio::ip::tcp::socket& socket, std::string data)
     std::error_code error;
     socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
 
-    const deadline patience(socket, std::chrono::seconds(1));
-    static std::array<char, 4096> discarded; // nobody reads it: one for all connections
-    for (std::size_t total = 0; !error && !patience.passed() && total < 64 * 1024;)
-        total += co_await socket.async_read_some(asio::buffer(discarded),
-                                                 asio::redirect_error(asio::use_awaitable, error));
+    static std::array<char, 16 * 1024> discarded; // nobody reads it: one for all connections
+    for (lingering patience; !error && !patience.is_over(); patience.heard()) {
+        const deadline limit(socket, patience.left());
+        co_await socket.async_read_some(asio::buffer(discarded),
+                                        asio::redirect_error(asio::use_awaitable, error));
+    }
     // [/end]
 }
 

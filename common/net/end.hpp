@@ -10,11 +10,9 @@
 namespace net {
 
 /// socket.end(data): writes all of `data`, sends the end of the stream (shutdown(2), SHUT_WR),
-/// reads and discards what the client still sends until its own end, at most 1 s or 64 KiB, and
-/// closes.
-///
-/// Why read at all: close() with unread input makes the kernel send a reset, and a reset throws
-/// away what the client has not read yet, our answer included (RFC 9293 §3.10.4, RFC 9112 §9.6).
+/// reads and discards what the client still sends until its own end, and closes. A client that is
+/// silent for 1 s, or goes on for 30 s, has had its time: lingering.hpp has the limits, and why to
+/// read at all.
 ///
 /// The socket is closed when this returns or throws. Throws std::system_error when the data could
 /// not be written, for example EPIPE after another holder of the same connection has ended it.
