@@ -35,8 +35,6 @@ public:
             kept_.push_back(std::move(given));
     }
 
-    std::size_t size() const noexcept { return kept_.size(); }
-
 private:
     std::vector<T> kept_;
 };

@@ -121,6 +121,11 @@ void connection::reset()
     close();
 }
 
+void connection::end_sending()
+{
+    ::shutdown(fd_, SHUT_WR);
+}
+
 void connection::close()
 {
     if (fd_ >= 0)

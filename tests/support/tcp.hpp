@@ -25,6 +25,9 @@ public:
     /// At least until `end` has come.
     std::string read_until(std::string_view end, milliseconds limit = a_while);
 
+    /// Ends our side; the other one may still talk (shutdown(2), SHUT_WR).
+    void end_sending();
+
     /// Has the other side ended it, and is there nothing left to read? Does not wait.
     bool has_ended() const;
 
