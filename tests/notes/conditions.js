@@ -29,7 +29,11 @@ function parts_within(text, open) {
   return parts
 }
 
-const is_declaration = condition => /^\s*(?:[\w:<>,*&]+\s+)*[\w:<>,*&]+[\s*&]+\w+\s*(?:=(?!=)|\{)/.test(condition)
+// `auto message = ...`, `const std::optional<message> next{...}`; not `co_await next{...}`.
+const is_declaration = condition => {
+  const [beginning] = condition.match(/^\s*(?:[\w:<>,*&]+\s+)*[\w:<>,*&]+[\s*&]+\w+\s*(?:=(?!=)|\{)/) ?? []
+  return beginning !== undefined && !/\b(?:co_await|not|new)\b/.test(beginning)
+}
 const awaits = condition => /\bco_await\b/.test(condition)
 
 // The numbers of the lines on which such a condition begins.
@@ -57,7 +61,7 @@ function cpp_of(name, text) {
 const files_below = folder => fs.readdirSync(path.join(top, folder), { withFileTypes: true }).flatMap(entry => {
   const name = path.join(folder, entry.name)
   if (entry.isDirectory()) return ['broken', 'node_modules'].includes(entry.name) ? [] : files_below(name)
-  return /\.([ch]pp|md|patch)$/.test(name) ? [name] : []
+  return /\.(?:[ch]pp|h|cc|md|patch)$/.test(name) ? [name] : []
 })
 
 if (require.main === module) {

@@ -32,6 +32,16 @@ awaitable<void> wrong(channel& channel)
     if (const auto text = ")"; co_await channel.receive()) // bare
         use();
     while(co_await parent . receive ( ) ) use(); // bare
+    while (co_await next_message{channel}) // bare
+        use();
+    if (not ready{co_await next()}) // bare
+        use();
+    if (!ready)
+        use();
+    else if (left <= co_await next()) // bare
+        use();
+    while (co_await channel.receive(), true) // bare
+        use();
     if constexpr (sizeof(co_await f()) == 1) // bare
         use();
 }
