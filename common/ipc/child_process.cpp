@@ -1,16 +1,21 @@
 #include "ipc/child_process.hpp"
 
+#include "posix.hpp"
+
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <mutex>
+#include <set>
 #include <string_view>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -36,9 +41,22 @@ int pidfd_send_signal(int pidfd, int signal)
     return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }
 
-std::system_error last_error(const std::string& what)
+int wait_for(int pidfd, siginfo_t& info, int options)
 {
-    return {errno, std::generic_category(), what};
+    return posix::retry([&] {
+        return ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, options);
+    });
+}
+
+// A pidfd that will do. What an old kernel or a sandbox refuses is found out while there is
+// somebody to tell, and not when the child is to be killed, or has ended.
+unique_fd open_pidfd(pid_t pid)
+{
+    unique_fd result(posix::check(pidfd_open(pid), "pidfd_open"));
+    posix::check(pidfd_send_signal(result.get(), 0), "pidfd_send_signal");
+    siginfo_t unused{};
+    posix::check(wait_for(result.get(), unused, WEXITED | WNOHANG | WNOWAIT), "waitid P_PIDFD");
+    return result;
 }
 
 /// "PATH=..." strings for the child: ours, with its channel instead of our own.
@@ -64,25 +82,84 @@ std::vector<char*> pointers(std::vector<std::string>& strings)
     return result;
 }
 
-/// Where `name` is: in a folder of PATH, unless it contains a slash. An empty entry of PATH, for
-/// the shell the current directory, is passed over. Found before the fork, because execvpe is not
-/// on the list of what may be called after it (signal-safety(7)).
-std::string find_program(const std::string& name)
+std::string search_path()
+{
+    if (const char* path = std::getenv("PATH"))
+        return path;
+    std::string standard(::confstr(_CS_PATH, nullptr, 0), '\0');
+    ::confstr(_CS_PATH, standard.data(), standard.size());
+    standard.pop_back(); // the NUL
+    return standard;
+}
+
+/// Where `name` may be, in the order to try: in the folders of PATH, unless it contains a slash. An
+/// empty entry of PATH, for the shell the current directory, is passed over.
+std::vector<std::string> candidates(const std::string& name)
 {
     if (name.find('/') != std::string::npos)
-        return name;
-    const char* path = std::getenv("PATH");
-    std::string_view rest = path ? path : "/usr/local/bin:/usr/bin:/bin";
-    while (!rest.empty()) {
-        const auto colon = rest.find(':');
-        const std::string folder(rest.substr(0, colon));
-        const std::string candidate = folder + "/" + name;
-        if (!folder.empty() && ::access(candidate.c_str(), X_OK) == 0)
-            return candidate;
-        rest.remove_prefix(colon == std::string_view::npos ? rest.size() : colon + 1);
+        return {name};
+    std::vector<std::string> result;
+    const std::string path = search_path();
+    for (std::size_t begin = 0, end; begin < path.size(); begin = end + 1) {
+        end = std::min(path.find(':', begin), path.size());
+        if (end > begin)
+            result.push_back(path.substr(begin, end - begin) + "/" + name);
     }
-    throw std::system_error(ENOENT, std::generic_category(), name);
+    return result;
 }
+
+// All that exec needs, made before the fork: after it nothing may be allocated.
+class program {
+public:
+    explicit program(std::vector<std::string> command)
+        : command_(std::move(command)),
+          paths_(candidates(command_.front())),
+          environment_(child_environment()),
+          arguments_(pointers(command_)),
+          path_pointers_(pointers(paths_)),
+          environment_pointers_(pointers(environment_)),
+          shell_arguments_{shell_.data(), nullptr}
+    {
+        shell_arguments_.insert(shell_arguments_.end(), arguments_.begin() + 1, arguments_.end());
+    }
+    program(const program&) = delete;
+    program& operator=(const program&) = delete;
+
+    // What execvp(3) does, which is not on the list of signal-safety(7). Returns the errno when
+    // there is no such program. A candidate that is there and must not be executed, a folder say,
+    // is passed over, and remembered.
+    int execute() noexcept
+    {
+        int error = ENOENT;
+        for (char* const* path = path_pointers_.data(); *path; ++path) {
+            ::execve(*path, arguments_.data(), environment_pointers_.data());
+            if (errno == ENOEXEC) { // a script without "#!"
+                shell_arguments_[1] = *path;
+                ::execve(shell_.c_str(), shell_arguments_.data(), environment_pointers_.data());
+            }
+            switch (errno) {
+            case EACCES:
+            case ENOENT:
+            case ENOTDIR:
+            case ESTALE: // of a network's file system, as the next two
+            case ENODEV:
+            case ETIMEDOUT:
+                if (error != EACCES)
+                    error = errno;
+                break;
+            default:
+                return errno;
+            }
+        }
+        return error;
+    }
+
+private:
+    std::vector<std::string> command_, paths_, environment_;
+    std::vector<char*> arguments_, path_pointers_, environment_pointers_;
+    std::string shell_ = "/bin/sh";
+    std::vector<char*> shell_arguments_;
+};
 
 // While one lives, every signal waits. The child of a fork has our handlers until exec, and they
 // would act for us: Asio's writes into a pipe that both share, and one Ctrl-C counts twice.
@@ -118,37 +195,53 @@ void reset_signals()
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Why a child could not become its program.
+struct failure {
+    const char* call = nullptr; // a literal: it has the same address in the child, a copy of us
+    int error = 0;
+};
+
 // What the child does between fork and exec: nothing but async-signal-safe calls, no memory
 // allocation. The first failure is written to `report`, which a successful exec closes.
-[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment,
-                         int channel_end, int report, pid_t parent)
+[[noreturn]] void become(program& program, int channel_end, int report, pid_t parent)
 {
-    const auto give_up = [&report] {
-        const int error = errno;
-        (void)!::write(report, &error, sizeof error);
+    const auto must = [&report](int result, const char* call) {
+        if (result >= 0)
+            return result;
+        const failure why{call, errno};
+        (void)!::write(report, &why, sizeof why);
         ::_exit(127);
     };
+    // A number that the child's own descriptors will have is no place for these two. Where the
+    // parent's standard streams are closed, they have even got one of 0, 1 and 2.
+    const auto move_away = [&must](int fd) {
+        return fd > channel_number
+                   ? fd
+                   : must(::fcntl(fd, F_DUPFD_CLOEXEC, channel_number + 1), "fcntl F_DUPFD");
+    };
+    report = move_away(report);
+    must(::dup2(move_away(channel_end), channel_number), "dup2");
 
-    // Both descriptors first move out of the way of number 3, then the channel takes it.
-    channel_end = ::fcntl(channel_end, F_DUPFD_CLOEXEC, 10);
-    report = ::fcntl(report, F_DUPFD_CLOEXEC, 10);
-    if (channel_end < 0 || report < 0 || ::dup2(channel_end, channel_number) < 0)
-        give_up();
+    // No terminal: it stops a process of another group that reads from it, without a word.
+    const int nothing = must(::open("/dev/null", O_RDONLY), "open /dev/null");
+    must(::dup2(nothing, STDIN_FILENO), "dup2");
+    if (nothing != STDIN_FILENO)
+        ::close(nothing);
 
     // Everything else of ours closes at exec, whatever library opened it without close-on-exec.
-    if (::syscall(SYS_close_range, channel_number + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
-        give_up();
+    must(static_cast<int>(::syscall(SYS_close_range, channel_number + 1, ~0U, CLOSE_RANGE_CLOEXEC)),
+         "close_range");
 
     // [become]
-    ::setpgid(0, 0);
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    must(::setsid(), "setsid");
+    must(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl PR_SET_PDEATHSIG");
     if (::getppid() != parent) // it died before the line above could see it
         ::_exit(127);
     reset_signals(); // from here on Ctrl-C is for the parent alone
 
-    ::execve(program, arguments, environment);
+    errno = program.execute();
     // [/become]
-    give_up();
+    must(-1, "execve");
     __builtin_unreachable();
 }
 
@@ -164,14 +257,44 @@ std::string to_string(const exit_status& status)
     return "was killed by " + (name ? "SIG" + std::string(name) : std::to_string(status.signal));
 }
 
+// The numbers of those that are not reaped yet.
+class numbers {
+public:
+    void add(pid_t pid)
+    {
+        const std::lock_guard alone(mutex_);
+        pids_.insert(pid);
+    }
+    void remove(pid_t pid) noexcept
+    {
+        const std::lock_guard alone(mutex_);
+        pids_.erase(pid);
+    }
+    bool contain(pid_t pid) noexcept
+    {
+        const std::lock_guard alone(mutex_);
+        return pids_.contains(pid);
+    }
+
+private:
+    std::mutex mutex_;
+    std::set<pid_t> pids_;
+};
+
+numbers& unreaped()
+{
+    static numbers all;
+    return all;
+}
+
 // Kept alive by the child_process and by the operation that waits for its end.
 class child_process::process : public std::enable_shared_from_this<process> {
 public:
     process(asio::any_io_executor executor, pid_t pid, unique_fd pidfd)
         : pid_(pid), pidfd_(executor), ended_(executor, asio::steady_timer::time_point::max())
     {
-        pidfd_.assign(pidfd.get());
-        (void)pidfd.release();
+        posix::assign(pidfd_, pidfd);
+        unreaped().add(pid);
     }
 
     ~process()
@@ -199,8 +322,7 @@ public:
     {
         siginfo_t info{};
         return running_ &&
-               ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.native_handle()),
-                        &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+               wait_for(pidfd_.native_handle(), info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
                info.si_pid != 0;
     }
 
@@ -227,14 +349,11 @@ private:
     void reap(int options)
     {
         siginfo_t info{};
-        int result = 0;
-        do
-            result = ::waitid(static_cast<idtype_t>(P_PIDFD),
-                              static_cast<id_t>(pidfd_.native_handle()), &info, WEXITED | options);
-        while (result != 0 && errno == EINTR);
+        const int result = wait_for(pidfd_.native_handle(), info, WEXITED | options);
         if (result == 0 && info.si_pid == 0)
             return; // WNOHANG, and it still runs
         running_ = false;
+        unreaped().remove(pid_);
         if (result != 0)
             status_.code = -1; // ECHILD: it was reaped unasked
         else if (info.si_code == CLD_EXITED)
@@ -252,24 +371,19 @@ private:
 child_process child_process::start(asio::any_io_executor executor, std::vector<std::string> command,
                                    channel_settings settings)
 {
-    if (command.empty())
+    if (command.empty() || command.front().empty())
         throw std::invalid_argument("an empty command");
-    const std::string program = find_program(command.front());
-    auto environment = child_environment();
-    const auto environment_pointers = pointers(environment);
-    const auto argument_pointers = pointers(command);
+    const std::string name = command.front();
+    program program(std::move(command));
 
     int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        throw last_error("socketpair");
+    posix::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");
     unique_fd ours(pair[0]);
     unique_fd theirs(pair[1]);
 
-    // exec closes the writing end; so end of file is success, and a number read is the errno of
-    // failure.
+    // exec closes the writing end; so end of file is success, and what is read says what failed.
     int pipe_ends[2];
-    if (::pipe2(pipe_ends, O_CLOEXEC) != 0)
-        throw last_error("pipe2");
+    posix::check(::pipe2(pipe_ends, O_CLOEXEC), "pipe2");
     unique_fd outcome(pipe_ends[0]);
     unique_fd report(pipe_ends[1]);
 
@@ -277,41 +391,38 @@ child_process child_process::start(asio::any_io_executor executor, std::vector<s
     pid_t pid = -1;
     {
         const signals_blocked until_forked;
-        pid = ::fork();
-        if (pid < 0)
-            throw last_error("fork");
-        if (pid == 0)
-            become(program.c_str(), argument_pointers.data(), environment_pointers.data(),
-                   theirs.get(), report.get(), parent);
+        pid = posix::check(::fork(), "fork");
+        if (pid == 0) {
+            // Of a full table, the child may need these places.
+            ours.reset();
+            outcome.reset();
+            become(program, theirs.get(), report.get(), parent);
+        }
     }
 
     // Our copies of the child's ends: were one left open, we would never read end of file.
     theirs.reset();
     report.reset();
 
+    // Whatever is thrown, no process is left: here, and further on by ~process.
     std::shared_ptr<process> started;
     try {
-        unique_fd pidfd(pidfd_open(pid));
-        if (!pidfd)
-            throw last_error("pidfd_open");
-        started = std::make_shared<process>(executor, pid, std::move(pidfd));
+        failure why;
+        if (posix::retry([&] { return ::read(outcome.get(), &why, sizeof why); }) == sizeof why) {
+            if (why.call == std::string_view("execve"))
+                throw not_executable(why.error, std::generic_category(), name);
+            throw std::system_error(why.error, std::generic_category(), why.call);
+        }
+        started = std::make_shared<process>(executor, pid, open_pidfd(pid));
     } catch (...) {
         ::kill(pid, SIGKILL);
-        ::waitpid(pid, nullptr, 0);
+        posix::retry([&] { return ::waitpid(pid, nullptr, 0); });
         throw;
     }
-
-    int failure = 0;
-    ssize_t size = 0;
-    do
-        size = ::read(outcome.get(), &failure, sizeof failure);
-    while (size < 0 && errno == EINTR);
-    if (size == sizeof failure) // ~process reaps it
-        throw std::system_error(failure, std::generic_category(), command.front());
-
-    started->watch();
     settings.peer = pid;
-    return {std::move(started), ipc::channel(executor, std::move(ours), std::move(settings))};
+    ipc::channel channel(executor, std::move(ours), std::move(settings));
+    started->watch();
+    return {std::move(started), std::move(channel)};
 }
 
 child_process::child_process(std::shared_ptr<process> started, ipc::channel its_channel)
@@ -335,6 +446,11 @@ child_process::~child_process()
 {
     if (process_)
         process_->kill(SIGKILL); // the operation that waits for its end reaps it
+}
+
+bool child_process::is_one(pid_t pid) noexcept
+{
+    return unreaped().contain(pid);
 }
 
 pid_t child_process::pid() const noexcept

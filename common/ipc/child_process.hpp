@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <sys/types.h>
+#include <system_error>
 #include <vector>
 
 namespace ipc {
@@ -26,24 +27,36 @@ struct exit_status {
 /// "exited with code 1", "was killed by SIGKILL".
 std::string to_string(const exit_status& status);
 
+/// The program of a command is not there, or may not be executed.
+struct not_executable : std::system_error {
+    using std::system_error::system_error;
+};
+
 /// A child process and the channel to it. Move-only; destroying one whose process still runs kills
 /// it (SIGKILL) and reaps it, from the executor or at the latest with its execution context.
 class child_process {
 public:
-    /// Starts `command` (a path, or a name to be looked up in PATH, then its arguments) with the
-    /// channel as descriptor 3 and NODE_CHANNEL_FD=3, NODE_CHANNEL_SERIALIZATION_MODE=json in its
-    /// environment.
+    /// Starts `command` with the channel as descriptor 3 and NODE_CHANNEL_FD=3,
+    /// NODE_CHANNEL_SERIALIZATION_MODE=json in its environment. The program is found as execvp(3)
+    /// finds it, in PATH or by its path, a script without "#!" included; only an empty entry of
+    /// PATH does not mean the current folder.
     ///
-    /// The child inherits 0, 1, 2 and 3 and nothing else; no signal is blocked or ignored in it; it
-    /// leads a process group of its own, so that Ctrl-C on the terminal reaches the parent alone;
-    /// and the kernel kills it when the parent dies (prctl(2), PR_SET_PDEATHSIG), be it a Node
-    /// program that would go on serving.
+    /// The child inherits 1, 2 and 3 and nothing else, and its standard input is /dev/null; no
+    /// signal is blocked or ignored in it; it leads a session, so that Ctrl-C on the terminal
+    /// reaches the parent alone, and no terminal stops it (setsid(2)); and the kernel kills it when
+    /// the parent dies (prctl(2), PR_SET_PDEATHSIG), be it a Node program that would go on serving.
     ///
-    /// Returns when the program is running: a command that cannot be executed throws
-    /// std::system_error here, naming it, and leaves neither process nor descriptor. fork(2) copies
-    /// only the calling thread: no other thread should run.
+    /// Returns when the program is running. Throws not_executable, which names the program, or
+    /// std::system_error for what the kernel refuses or has no room for, which names the call:
+    /// "pidfd_open" say (four free descriptors are enough, beside those that Asio waits with).
+    /// Whatever is thrown leaves neither process nor descriptor. fork(2) copies only the calling
+    /// thread: no other thread should run.
     static child_process start(asio::any_io_executor executor, std::vector<std::string> command,
                                channel_settings settings = {});
+
+    /// Is this the number of a child that has not been reaped yet? Who reaps what others have left
+    /// behind, as the first process of a container must, leaves these alone.
+    static bool is_one(pid_t pid) noexcept;
 
     child_process(child_process&&) noexcept;
     child_process& operator=(child_process&&) noexcept;

@@ -1,5 +1,8 @@
 #include "ipc/parent.hpp"
 
+#include "posix.hpp"
+
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
@@ -26,8 +29,13 @@ bool is_unix_stream(int fd)
     int family = 0;
     int type = 0;
     socklen_t length = sizeof(int);
-    return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 && family == AF_UNIX &&
-           ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+    if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) != 0 ||
+        ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) {
+        if (errno != EBADF && errno != ENOTSOCK) // a sandbox refuses the call
+            throw posix::last_error("getsockopt");
+        return false;
+    }
+    return family == AF_UNIX && type == SOCK_STREAM;
 }
 
 } // namespace

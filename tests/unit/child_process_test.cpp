@@ -1,18 +1,53 @@
-// Starting children under hard conditions, and handing a server from one owner to the next.
+// Starting children under hard conditions, and handing a server from one owner to the next. The
+// linker puts our epoll_ctl and operator new in the place of the real ones (--wrap), so that any
+// call of them can fail.
 #include "channel_fixture.hpp"
 
 #include "ipc/child_process.hpp"
+#include "support/proc_fs.hpp"
+#include "unit/forked.hpp"
 
 #include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <map>
+#include <new>
 #include <pthread.h>
 #include <sstream>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <thread>
+
+namespace {
+// How many more calls succeed before one fails; negative: all.
+std::atomic<int> allocations_left{-1};
+int epoll_ctls_left = -1;
+} // namespace
+
+extern "C" int __real_epoll_ctl(int epoll, int what, int fd, epoll_event* event);
+extern "C" int __wrap_epoll_ctl(int epoll, int what, int fd, epoll_event* event);
+extern "C" int __wrap_epoll_ctl(int epoll, int what, int fd, epoll_event* event)
+{
+    if (what == EPOLL_CTL_DEL || epoll_ctls_left < 0 || epoll_ctls_left-- > 0)
+        return __real_epoll_ctl(epoll, what, fd, event);
+    errno = ENOSPC; // the user's limit on watches (epoll(7))
+    return -1;
+}
+
+extern "C" void* __real__Znwm(std::size_t size);
+extern "C" void* __wrap__Znwm(std::size_t size);
+extern "C" void* __wrap__Znwm(std::size_t size)
+{
+    if (allocations_left < 0 || allocations_left-- > 0)
+        return __real__Znwm(size);
+    throw std::bad_alloc();
+}
 
 namespace {
 
@@ -95,6 +130,243 @@ TEST(ChildProcess, D6_SaysWhatCannotBeExecutedAndLeavesNothing)
         }
     }
     EXPECT_EQ(ipc_test::open_descriptors(), before);
+}
+
+// Asio opens what it waits with for its first timer.
+struct waiting_context : asio::io_context {
+    asio::steady_timer timer{*this};
+};
+
+// In a process of its own, with nothing else in its table.
+void with_free_descriptors(rlim_t count, const std::function<void(asio::io_context&)>& body)
+{
+    EXPECT_EQ(forked::child([&] {
+                  waiting_context context;
+                  const auto used = ::dup(0); // those below have no gap: the lowest free number
+                  ::close(used);
+                  for (int fd = used; fd < 1024; ++fd)
+                      ::close(fd);
+                  const rlimit limit{static_cast<rlim_t>(used) + count,
+                                     static_cast<rlim_t>(used) + count};
+                  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+                  body(context);
+              }).wait(),
+              0)
+        << count << " free";
+}
+
+TEST(ChildProcess, D6_FourFreeDescriptorsAreEnoughToStartAndToSayWhyNot)
+{
+    for (rlim_t free = 0; free <= 10; ++free)
+        with_free_descriptors(free, [free](asio::io_context& context) {
+            const auto start = [&](const char* program) {
+                return ipc::child_process::start(context.get_executor(), {program});
+            };
+            if (free < 4) {
+                try {
+                    start("/bin/true");
+                    ADD_FAILURE() << "started";
+                } catch (const std::system_error& error) {
+                    EXPECT_EQ(error.code(), std::errc::too_many_files_open) << error.what();
+                }
+                return;
+            }
+            EXPECT_THROW(start("/no/such/program"), ipc::not_executable);
+            auto child = start("/bin/true");
+            EXPECT_TRUE(wait_for_end(context, child).clean());
+        });
+}
+
+TEST(ChildProcess, AWantOfMemoryLeavesNoProcessAndNoDescriptor)
+{
+    EXPECT_EQ(forked::child([] {
+                  waiting_context context;
+                  std::optional<ipc::child_process> started;
+                  const auto before = ipc_test::open_descriptors();
+                  const std::vector<std::string> command{"sleep", "60"};
+                  for (int successes = 0; !started && successes < 1000; ++successes) {
+                      try {
+                          allocations_left = successes;
+                          started.emplace(
+                              ipc::child_process::start(context.get_executor(), command));
+                          allocations_left = -1;
+                      } catch (const std::bad_alloc&) {
+                          allocations_left = -1;
+                          EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1)
+                              << "a child is left after " << successes << " allocations";
+                          EXPECT_EQ(ipc_test::open_descriptors(), before);
+                      }
+                  }
+                  EXPECT_TRUE(started);
+              }).wait(),
+              0);
+}
+
+TEST(ChildProcess, ARefusalOfEpollLeavesNoProcessAndNoDescriptor)
+{
+    EXPECT_EQ(forked::child([] {
+                  waiting_context context;
+                  std::optional<ipc::child_process> started;
+                  const auto before = ipc_test::open_descriptors();
+                  int successes = 0;
+                  for (; !started && successes < 100; ++successes) {
+                      try {
+                          epoll_ctls_left = successes;
+                          started.emplace(
+                              ipc::child_process::start(context.get_executor(), {"sleep", "60"}));
+                      } catch (const std::system_error& error) {
+                          epoll_ctls_left = -1;
+                          EXPECT_EQ(error.code().value(), ENOSPC);
+                          EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1)
+                              << "a child is left after " << successes << " calls of epoll_ctl";
+                          EXPECT_EQ(ipc_test::open_descriptors(), before);
+                      }
+                      epoll_ctls_left = -1;
+                  }
+                  EXPECT_TRUE(started);
+                  EXPECT_EQ(successes, 3) << "of the pidfd and of the channel; then it starts";
+              }).wait(),
+              0);
+}
+
+TEST(ChildProcess, D7_StartsWhereStandardStreamsAreClosed)
+{
+    for (const int closed : {1, 2, 3})
+        EXPECT_EQ(
+            forked::child([closed] {
+                asio::io_context context;
+                const unique_fd kept(::fcntl(2, F_DUPFD_CLOEXEC, 10));
+                for (int fd = 0; fd < closed; ++fd)
+                    ::close(fd);
+                {
+                    auto child = ipc::child_process::start(context.get_executor(), {"sleep", "60"});
+                    const auto all = support::descriptors(child.pid());
+                    EXPECT_EQ(all.at(0), "/dev/null");
+                    EXPECT_TRUE(all.at(3).starts_with("socket:")) << all.at(3);
+                    EXPECT_EQ(all.contains(1), closed < 2) << "nothing is there instead";
+                    EXPECT_EQ(all.contains(2), closed < 3);
+                }
+                ::dup2(kept.get(), 2);
+            }).wait(),
+            0)
+            << closed;
+}
+
+/// A folder with programs that end with a code each, for a PATH.
+class Path : public testing::Test {
+protected:
+    Path() : folder(testing::TempDir() + "path." + std::to_string(::getpid()) + "/")
+    {
+        for (const auto* part : {"a", "b", "c"})
+            std::filesystem::create_directories(folder + part);
+        ::setenv("PATH",
+                 (folder + "a::" + folder + "b/:/no/such:/etc/passwd:" + folder + "c").c_str(), 1);
+    }
+    ~Path() override
+    {
+        ::setenv("PATH", old.c_str(), 1);
+        std::filesystem::remove_all(folder);
+    }
+
+    void put(const std::string& file, const std::string& text, mode_t mode = 0755) const
+    {
+        std::ofstream(folder + file) << text;
+        ::chmod((folder + file).c_str(), mode);
+    }
+
+    /// Its exit code, or the errno of what could not be started, negative.
+    int run(std::vector<std::string> command)
+    {
+        try {
+            auto child = ipc::child_process::start(context.get_executor(), std::move(command));
+            return wait_for_end(context, child).code;
+        } catch (const ipc::not_executable& error) {
+            return -error.code().value();
+        }
+    }
+
+    const std::string old = std::getenv("PATH");
+    std::string folder;
+    asio::io_context context;
+};
+
+TEST_F(Path, ProgramsAreFoundAsExecvpFindsThem)
+{
+    put("b/first", "#!/bin/sh\nexit 11\n");
+    put("c/first", "#!/bin/sh\nexit 12\n");
+    EXPECT_EQ(run({"first"}), 11) << "the first";
+
+    std::filesystem::create_directory(folder + "a/folder");
+    put("b/folder", "#!/bin/sh\nexit 13\n");
+    EXPECT_EQ(run({"folder"}), 13) << "a folder of that name is passed over";
+
+    put("a/text", "#!/bin/sh\nexit 14\n", 0644);
+    put("c/text", "#!/bin/sh\nexit 15\n");
+    EXPECT_EQ(run({"text"}), 15) << "what must not be executed is passed over";
+
+    put("c/plain", "exit $(($1 + 16))\n");
+    EXPECT_EQ(run({"plain", "1"}), 17) << "a script without #! is the shell's";
+    EXPECT_EQ(run({folder + "c/plain", "2"}), 18) << "by its path too";
+
+    put("a/only", "exit 0\n", 0644);
+    EXPECT_EQ(run({"only"}), -EACCES) << "remembered, and said when nothing else is found";
+    std::filesystem::create_directory(folder + "c/only_folder");
+    EXPECT_EQ(run({"only_folder"}), -EACCES);
+    EXPECT_EQ(run({folder + "c"}), -EACCES);
+    EXPECT_EQ(run({"none"}), -ENOENT);
+    EXPECT_EQ(run({folder + "none"}), -ENOENT);
+    EXPECT_EQ(run({folder + "a/text/none"}), -ENOTDIR);
+    EXPECT_THROW(run({""}), std::invalid_argument);
+    EXPECT_THROW(run({}), std::invalid_argument);
+}
+
+TEST_F(Path, AnEmptyEntryIsNotTheCurrentFolder)
+{
+    const auto before = std::filesystem::current_path();
+    put("c/here", "exit 0\n");
+    std::filesystem::current_path(folder + "c");
+    for (const auto path : {"", ":", "/no/such:", ":/no/such", "/no/such::/nor/this"}) {
+        ::setenv("PATH", path, 1);
+        EXPECT_EQ(run({"here"}), -ENOENT) << path;
+    }
+    ::setenv("PATH", ".", 1);
+    EXPECT_EQ(run({"here"}), 0) << "who asks for it gets it";
+    std::filesystem::current_path(before);
+}
+
+TEST_F(Path, WithoutPathTheSystemsOwnFoldersAreSearched)
+{
+    ::unsetenv("PATH");
+    EXPECT_EQ(run({"true"}), 0);
+}
+
+TEST(ChildProcess, D12_LeadsASessionAndReadsFromNoTerminal)
+{
+    asio::io_context context;
+    auto child = ipc::child_process::start(context.get_executor(), {"sleep", "60"});
+    EXPECT_EQ(::getsid(child.pid()), child.pid());
+    EXPECT_EQ(::getpgid(child.pid()), child.pid()) << "so its whole group can be killed";
+    EXPECT_EQ(support::descriptors(child.pid()).at(0), "/dev/null");
+}
+
+TEST(ChildProcess, D11_BlocksAndIgnoresNoSignal)
+{
+    asio::io_context context;
+    sigset_t some, before;
+    ::sigemptyset(&some);
+    ::sigaddset(&some, SIGUSR1);
+    ::sigaddset(&some, SIGHUP);
+    ::pthread_sigmask(SIG_BLOCK, &some, &before);
+    std::map<int, void (*)(int)> dispositions;
+    for (const int signal : {SIGPIPE, SIGXFSZ, SIGHUP, SIGQUIT})
+        dispositions[signal] = std::signal(signal, SIG_IGN);
+    auto child = ipc::child_process::start(context.get_executor(), {"sleep", "60"});
+    for (const auto& [signal, disposition] : dispositions)
+        std::signal(signal, disposition);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    EXPECT_EQ(support::status_field(child.pid(), "SigBlk"), "0000000000000000");
+    const auto ignored = std::stoul(support::status_field(child.pid(), "SigIgn"), nullptr, 16);
+    EXPECT_EQ(ignored & ~(3ul << 31), 0u) << "but for glibc's own 32 and 33";
 }
 
 TEST(ChildProcess, D2_OneDestroyedWhileSomebodyWaitsForItsEndIsReapedAndThatIsTold)
