@@ -1,5 +1,7 @@
 #include "app/client.hpp"
 
+#include "app/environment.hpp"
+#include "app/signals.hpp"
 #include "app/terminal.hpp"
 #include "net/connect.hpp"
 #include "net/error.hpp"
@@ -7,12 +9,11 @@
 #include <asio/co_spawn.hpp>
 #include <asio/error.hpp>
 #include <asio/io_context.hpp>
-#include <asio/signal_set.hpp>
 
 #include <cctype>
-#include <csignal>
 #include <exception>
 #include <unistd.h>
+#include <utility>
 
 namespace app {
 
@@ -21,10 +22,7 @@ namespace {
 class client_process : public client {
 public:
     client_process(std::string name, std::string demo, client_options options)
-        : name_(std::move(name)),
-          demo_(std::move(demo)),
-          options_(std::move(options)),
-          signals_(context_, SIGINT, SIGTERM)
+        : name_(std::move(name)), demo_(std::move(demo)), options_(std::move(options))
     {
     }
 
@@ -33,14 +31,14 @@ public:
         try {
             addresses_ = net::resolve(options_.host, options_.port);
         } catch (const std::system_error& error) {
+            if (net::means_refused_here(error.code()))
+                throw;
             note(name_ + ": cannot find '" + options_.host + "': " + error.code().message() +
                  "\n  this machine: " + options_.program + " --host 127.0.0.1");
             return cannot_start;
         }
         int interrupted = 0;
-        signals_.async_wait([&](std::error_code error, int signal) {
-            if (error)
-                return;
+        const stop_signals stop_signals(context_, [&](int signal) {
             interrupted = 128 + signal;
             context_.stop();
         });
@@ -85,12 +83,14 @@ public:
             const bool refused = net::means(error.code(), std::errc::connection_refused);
             const auto why = net::means(error.code(), std::errc::timed_out)
                                  ? no_answer_within(options_.timeout)
-                                 : describe(error.code());
+                             : net::means_refused_here(error.code()) ? error.what()
+                                                                     : describe(error.code());
             const auto text = "cannot connect to " + options_.host + ":" +
                               std::to_string(options_.port) + ": " + why;
             if (connected_ || net::means(error.code(), std::errc::connection_reset))
-                throw std::runtime_error(text); // somebody listens there
-            note(name_ + ": " + (refused ? nobody_listens(why) : text));
+                throw std::runtime_error(text);  // somebody listens there
+            if (!std::exchange(given_up_, true)) // the first of several at once
+                note(name_ + ": " + (refused ? nobody_listens(why) : text));
             throw exit_now{cannot_start};
         }
     }
@@ -124,11 +124,11 @@ private:
     std::string name_;
     std::string demo_;
     client_options options_;
-    asio::signal_set signals_;
     std::vector<asio::ip::tcp::endpoint> addresses_;
     std::size_t turns_ = 0;
     std::size_t failures_ = 0;
     bool connected_ = false;
+    bool given_up_ = false;
     std::map<std::string, std::size_t> counts_;
 };
 
@@ -137,12 +137,16 @@ private:
 int run_client(int argc, char** argv, const std::string& name, const std::string& demo,
                std::function<asio::awaitable<void>(client&)> lane)
 {
-    open_standard_streams();
     try {
-        return client_process(name, demo, parse_client(argc, argv, name, name == "http_client"))
-            .run(lane);
+        prepare_environment();
+        auto options = parse_client(argc, argv, name, name == "http_client");
+        check_waiting();
+        return client_process(name, demo, std::move(options)).run(lane);
     } catch (const exit_now& now) {
         return now.code;
+    } catch (const std::exception& error) { // no descriptor left to wait with, say
+        note(name + ": " + error.what());
+        return cannot_start;
     }
 }
 

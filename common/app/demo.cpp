@@ -1,5 +1,8 @@
 #include "app/demo.hpp"
 
+#include "app/environment.hpp"
+#include "app/orphans.hpp"
+#include "app/signals.hpp"
 #include "app/terminal.hpp"
 #include "ipc/parent.hpp"
 #include "net/error.hpp"
@@ -9,13 +12,11 @@
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/redirect_error.hpp>
-#include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 
 #include <cerrno>
-#include <csignal>
 #include <optional>
 #include <system_error>
 #include <unistd.h>
@@ -47,16 +48,14 @@ public:
     demo_process(const demo_description& description, demo_options options)
         : description_(description),
           options_(std::move(options)),
-          signals_(context_, SIGINT, SIGTERM),
+          stop_signals_(context_, [this](int) { stop(); }),
+          orphans_(context_),
           stop_(context_, asio::steady_timer::time_point::max())
     {
     }
 
     int run(const std::function<awaitable<void>(demo&)>& story)
     {
-        ::signal(SIGCHLD, SIG_DFL); // whoever started us may ignore it, and nobody would know how
-                                    // our children ended
-        wait_for_signal();
         std::exception_ptr failure;
         bool finished = false;
         asio::co_spawn(context_, story(*this), [&](std::exception_ptr error) {
@@ -79,6 +78,8 @@ public:
         }
         try {
             std::rethrow_exception(failure);
+        } catch (const ipc::not_executable& error) {
+            note(description_.name + ": " + why_no_worker(error));
         } catch (const std::exception& error) {
             note(description_.name + ": " + error.what());
         }
@@ -97,7 +98,7 @@ public:
         try {
             return net::listen(executor(), options_.host, options_.port);
         } catch (const std::system_error& error) {
-            throw user_error(why_not_listening(error.code()));
+            throw user_error(why_not_listening(error));
         }
     }
 
@@ -167,17 +168,10 @@ private:
         }
     }
 
-    void wait_for_signal()
+    void stop()
     {
-        signals_.async_wait([this](std::error_code error, int signal) {
-            if (error)
-                return;
-            if (stopping_)
-                ::_exit(128 + signal); // the children's parent-death signal does the rest
-            stopping_ = true;
-            stop_.cancel();
-            wait_for_signal();
-        });
+        stopping_ = true;
+        stop_.cancel();
     }
 
     void say_stopping(std::size_t alive) const
@@ -206,8 +200,18 @@ private:
         return command;
     }
 
-    std::string why_not_listening(const std::error_code& error) const
+    std::string why_no_worker(const ipc::not_executable& error) const
     {
+        if (options_.own_children)
+            return std::string(error.what()) +
+                   "\n  it is built with this program: cmake --build build";
+        return std::string("--child: ") + error.what() +
+               "\n  a program and its arguments: --child 'node child.js'";
+    }
+
+    std::string why_not_listening(const std::system_error& failure) const
+    {
+        const auto& error = failure.code();
         const auto port = std::to_string(options_.port);
         const auto other =
             static_cast<std::uint16_t>(options_.port < 65535 ? options_.port + 1 : 8888);
@@ -221,14 +225,18 @@ private:
             return "port " + port +
                    " is not for ordinary users (below 1024)\n  another port: " + options_.program +
                    " --port 8888   and   " + client_command(8888);
-        return "cannot listen on " + options_.host + " port " + port + ": " + error.message() +
-               "\n  an address of this machine: " + options_.program + " --host 127.0.0.1";
+        const auto what = "cannot listen on " + options_.host + " port " + port + ": ";
+        if (net::means_refused_here(error))
+            return what + failure.what(); // another address would not help
+        return what + error.message() + "\n  an address of this machine: " + options_.program +
+               " --host 127.0.0.1";
     }
 
     asio::io_context context_{1};
     demo_description description_;
     demo_options options_;
-    asio::signal_set signals_;
+    stop_signals stop_signals_;
+    orphans orphans_;
     asio::steady_timer stop_; // never expires: cancelling it wakes until_stopped
     bool ready_ = false;
     bool stopping_ = false;
@@ -240,18 +248,26 @@ private:
 int run_demo(int argc, char** argv, const demo_description& description,
              std::function<awaitable<void>(demo&)> story)
 {
-    open_standard_streams();
     try {
-        return demo_process(description, parse_demo(argc, argv, description)).run(story);
+        prepare_environment();
+        auto options = parse_demo(argc, argv, description);
+        check_waiting();
+        return demo_process(description, std::move(options)).run(story);
     } catch (const exit_now& now) {
         return now.code;
+    } catch (const std::exception& error) { // no descriptor left to wait with, say
+        note(description.name + ": " + error.what());
+        return cannot_start;
     }
 }
 
 int run_child(int argc, char** argv,
               std::function<awaitable<void>(const child_options&, ipc::channel&)> story)
 {
+    int exit_code = cannot_start; // until it has to wait for its parent
     try {
+        prepare_environment();
+        check_waiting();
         asio::io_context context{1};
         std::optional<ipc::channel> parent;
         try {
@@ -271,6 +287,9 @@ int run_child(int argc, char** argv,
             failure = error;
             finished = true;
         });
+        context.poll();
+        if (!failure)
+            exit_code = failed;
         while (!finished && context.run_one() > 0) {
         }
         if (failure)
@@ -283,7 +302,7 @@ int run_child(int argc, char** argv,
         return now.code;
     } catch (const std::exception& error) {
         note("worker " + std::to_string(::getpid()) + ": " + error.what());
-        return failed;
+        return exit_code;
     }
 }
 

@@ -33,8 +33,9 @@ public:
     /// The ready line, on stderr: every worker holds what it needs. `pids` in slot order.
     virtual void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) = 0;
 
-    /// Completes on Ctrl-C or SIGTERM; a second signal ends the process at once, and the kernel its
-    /// children. Throws when the last worker is gone and none will come.
+    /// Completes on Ctrl-C, SIGTERM or SIGHUP; a second signal ends the process at once, and the
+    /// kernel its children (app/signals.hpp). Throws when the last worker is gone and none will
+    /// come.
     virtual asio::awaitable<void> until_stopped(workers::pool& work) = 0;
 
     /// How many connections each worker process got, on stderr. Throws when they do not add up.
@@ -47,7 +48,8 @@ int run_demo(int argc, char** argv, const demo_description& description,
              std::function<asio::awaitable<void>(demo&)> story);
 
 /// The same for a child. `story` reads the channel and returns when it ends: that is how a worker
-/// is told to finish. What it has begun (spawn) then has 2 s to end.
+/// is told to finish. What it has begun (spawn) then has 2 s to end. A failure before it has to
+/// wait for its parent means "cannot start".
 int run_child(
     int argc, char** argv,
     std::function<asio::awaitable<void>(const child_options&, ipc::channel& parent)> story);

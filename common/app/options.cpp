@@ -2,6 +2,7 @@
 
 #include "app/help.hpp"
 #include "app/terminal.hpp"
+#include "app/words.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <iostream>
 #include <sstream>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 namespace app {
@@ -141,15 +143,6 @@ void parse(CLI::App& command, int argc, char** argv)
     }
 }
 
-std::vector<std::string> split_words(const std::string& command)
-{
-    std::istringstream words(command);
-    std::vector<std::string> result;
-    for (std::string word; words >> word;)
-        result.push_back(word);
-    return result;
-}
-
 } // namespace
 
 demo_options parse_demo(int argc, char** argv, const demo_description& description)
@@ -179,14 +172,22 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     parse(command, argc, argv);
 
     for (const auto& child : children) {
-        options.children.push_back(split_words(child));
-        if (options.children.back().empty()) {
-            std::cerr << description.name
-                      << ": --child needs a command, for example --child 'node child.js'\n";
+        std::string mistake;
+        try {
+            options.children.push_back(split_words(child));
+            if (options.children.back().empty() || options.children.back().front().empty())
+                mistake = "--child needs a command";
+        } catch (const std::invalid_argument& error) {
+            mistake = "--child " + child + ": " + error.what();
+        }
+        if (!mistake.empty()) {
+            std::cerr << description.name << ": " << mistake
+                      << "\n  for example: --child 'node child.js'\n";
             throw exit_now{bad_usage};
         }
     }
-    if (options.children.empty()) {
+    options.own_children = options.children.empty();
+    if (options.own_children) {
         std::vector<std::string> own{own_executable() + "_child", "--delay",
                                      std::to_string(options.delay.count())};
         if (description.http)
@@ -267,7 +268,14 @@ std::string sibling(const std::string& program, const std::string& folder, const
 
 std::string own_executable()
 {
-    return std::filesystem::read_symlink("/proc/self/exe").string();
+    std::error_code error;
+    const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (!error)
+        return path.string();
+    // What execve(2) was given, not what we were told (getauxval(3)).
+    const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+    const auto resolved = std::filesystem::canonical(executed, error);
+    return error ? std::filesystem::absolute(executed).string() : resolved.string();
 }
 
 } // namespace app

@@ -38,6 +38,7 @@ struct demo_options {
     std::chrono::milliseconds delay{100};
     std::string mode;
     std::vector<std::vector<std::string>> children; ///< commands to run as workers, never empty
+    bool own_children = true;                       ///< no --child was given: it is our own
     bool respawn = false;
     bool trace = false;
     bool quiet = false;
@@ -77,7 +78,7 @@ client_options parse_client(int argc, char** argv, const std::string& name, bool
 /// that tell the user what to type: ("build/demos/socket_fanout", "clients", "net_client").
 std::string sibling(const std::string& program, const std::string& folder, const std::string& name);
 
-/// The path of this process's executable, whatever argv[0] says.
+/// The path of this process's executable, whatever argv[0] says, and without /proc too.
 std::string own_executable();
 
 } // namespace app

@@ -30,14 +30,17 @@ asio::awaitable<tcp::socket> connect(asio::any_io_executor executor,
     using std::chrono::steady_clock;
     const auto end = steady_clock::now() + limit;
     std::error_code error = std::make_error_code(std::errc::address_not_available);
+    const char* call = "connect"; // which has failed
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         const auto& address = addresses[i];
         unique_fd fd(::socket(address.protocol().family(),
                               SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
         if (!fd) {
             error.assign(errno, std::generic_category()); // no IPv6 here, say: try the next one
+            call = "socket";
             continue;
         }
+        call = "connect";
         tcp::socket socket(executor);
         socket.assign(address.protocol(), fd.get());
         (void)fd.release();
@@ -62,7 +65,7 @@ asio::awaitable<tcp::socket> connect(asio::any_io_executor executor,
             co_return socket;
         error = std::make_error_code(std::errc::connection_refused);
     }
-    throw std::system_error(error, "connect");
+    throw std::system_error(error, call);
 }
 
 } // namespace net

@@ -267,6 +267,10 @@ server listen(asio::any_io_executor executor, const std::string& host, std::uint
         throw last_error("setsockopt IPV6_V6ONLY");
     if (::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
         throw last_error("bind");
+    // A sandbox that refuses this call would be found out by the first client only. There is
+    // nothing to accept yet: EINVAL.
+    if (::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC) < 0 && errno != EINVAL)
+        throw last_error("accept4");
     if (::listen(fd.get(), SOMAXCONN) != 0)
         throw last_error("listen");
     return {std::move(executor), std::move(fd)};

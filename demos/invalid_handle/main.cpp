@@ -12,12 +12,13 @@
 #include "app/terminal.hpp"
 #include "http/server.hpp"
 #include "net/connect.hpp"
+#include "posix.hpp"
 
 #include <asio/ip/udp.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 
-#include <cstdlib>
 #include <fcntl.h>
+#include <string_view>
 #include <sys/epoll.h>
 
 using asio::awaitable;
@@ -45,15 +46,17 @@ awaitable<void> attempt(ipc::channel& child, const std::string& name, T&& object
 awaitable<void> invalid_handle(app::demo& demo)
 {
     const auto executor = demo.executor();
-    auto child = ipc::child_process::start(executor, {app::own_executable()},
+    auto child = ipc::child_process::start(executor, {app::own_executable(), "child"},
                                            demo.worker_settings().channel());
 
     net::server server = net::listen(executor, "127.0.0.1", 0);
     const std::vector<tcp::endpoint> address{server.address()};
     tcp::socket connection = co_await net::connect(executor, address);
     http::server web(executor, [](const http::request&, http::response) {});
-    asio::posix::stream_descriptor epoll(executor, ::epoll_create1(EPOLL_CLOEXEC));
-    unique_fd file(::open(app::own_executable().c_str(), O_RDONLY | O_CLOEXEC));
+    asio::posix::stream_descriptor epoll(
+        executor, posix::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    unique_fd file(
+        posix::check(::open(app::own_executable().c_str(), O_RDONLY | O_CLOEXEC), "open"));
     udp::socket datagrams(executor, udp::endpoint(udp::v4(), 0));
 
     co_await attempt(child.channel, "a connection", std::move(connection));
@@ -83,7 +86,7 @@ awaitable<void> child(const app::child_options&, ipc::channel& parent)
 
 int main(int argc, char** argv)
 {
-    if (std::getenv("NODE_CHANNEL_FD"))
+    if (argc > 1 && argv[1] == std::string_view("child"))
         return app::run_child(argc, argv, child);
     return app::run_demo(argc, argv,
                          {.name = "invalid_handle",

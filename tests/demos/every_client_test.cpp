@@ -264,7 +264,7 @@ TEST_P(EveryClient, TallyCountsTheAnswersWhenSomeFail)
 
 TEST_P(EveryClient, InterruptedPrintsWhatItHadAndExitsWith128AndTheSignal)
 {
-    for (const int signal : {SIGINT, SIGTERM}) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
         listener server;
         process program(command(server.port(), {"-n", "2", "-c", "1"}));
         serve(server, "good");

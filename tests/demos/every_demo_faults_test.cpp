@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(, EveryDemoFaults, every_demo, its_name);
 
 TEST_P(EveryDemoFaults, SecondSignalForces)
 {
-    for (const int signal : {SIGINT, SIGTERM}) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
         running_demo main(name(), stubborn());
         main.signal(signal);
         main.err_line("stopping: 4 workers (again to force)");

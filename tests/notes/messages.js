@@ -3,7 +3,9 @@
 const fs = require('fs')
 const path = require('path')
 
-const not_ours = ['No such file or directory', 'command not found', 'connection reset by peer'] // the system's, and the shell's
+// The system's, and the shell's.
+const not_ours = ['No such file or directory', 'command not found', 'connection reset by peer', 'Function not implemented', 'Operation not permitted',
+  'Too many open files']
 
 // The words between what varies: numbers, names in capitals such as N, quotes, dots.
 const fixed_parts = message => message.split(/\.\.\.|['"():]|\b(?:\d+|[A-Z]|localhost)\b/).map(part => part.trim()).filter(part => part.split(/\s+/).length >= 3)

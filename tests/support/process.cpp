@@ -86,9 +86,11 @@ bool become_user(uid_t uid)
 [[noreturn]] void become(const char* path, char* const* arguments, char* const* environment,
                          int out, int err, const start_options& options, pid_t parent)
 {
-    ::setpgid(0, 0);
-    const int nothing = ::open("/dev/null", O_RDWR);
-    ::dup2(nothing, 0);
+    if (options.terminal.empty())
+        ::setpgid(0, 0);
+    else
+        ::setsid(); // what a session leader opens next becomes its terminal
+    ::dup2(::open(options.terminal.empty() ? "/dev/null" : options.terminal.c_str(), O_RDWR), 0);
     ::dup2(out, 1);
     ::dup2(err, 2);
     ::syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -160,7 +162,8 @@ process::process(std::vector<std::string> command, start_options options) : name
         become(path.c_str(), arguments.data(), environment_pointers.data(), pipes[0][1],
                pipes[1][1], options, parent);
     started().insert(pid_);
-    ::setpgid(pid_, pid_); // here too: whoever comes first
+    if (options.terminal.empty())
+        ::setpgid(pid_, pid_); // here too: whoever comes first
     pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
     for (int i = 0; i < 2; ++i) {
         ::close(pipes[i][1]);
