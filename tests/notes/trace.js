@@ -3,7 +3,7 @@
 const child_process = require('child_process')
 
 const returns_descriptor = /^(?:\[worker\] )?(?:accept4?|socket|epoll_create1?|pidfd_open|pidfd_getfd|dup[23]?|openat?|open|eventfd2?|timerfd_create|signalfd4)\(/
-const returns_pid = /^(?:\[worker\] )?(?:clone3?|v?fork|wait4|waitid|getpid|gettid|getppid|set_tid_address)\(/
+const returns_pid = /^(?:\[worker\] )?(?:clone3?|v?fork|wait4|waitid|getpid|gettid|getppid|setsid|set_tid_address)\(/
 
 // Under -f a call that another process's call interrupts is shown in two lines.
 function join_resumed(lines) {
