@@ -48,7 +48,7 @@ protected:
     }
     bool all_accepted()
     {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        const auto deadline = std::chrono::steady_clock::now() + support::patient(support::a_while);
         while (accepted < static_cast<int>(clients.size()) &&
                std::chrono::steady_clock::now() < deadline)
             context.run_one_for(std::chrono::milliseconds(20));
@@ -96,7 +96,8 @@ TEST_F(Accept, C9_EndsWhenTheListenerItselfIsOfNoUse)
         context.restart();
         errors_to_come = {error};
         connect();
-        EXPECT_THROW(while (context.run_one_for(std::chrono::seconds(5)) > 0){}, std::system_error);
+        EXPECT_THROW(while (context.run_one_for(support::patient(support::a_while)) > 0){},
+                     std::system_error);
         server = net::server(context.get_executor(), ipc_test::tcp_server());
         port = server.address().port();
         server.on_connection([this](asio::ip::tcp::socket) { ++accepted; });

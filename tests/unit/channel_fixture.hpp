@@ -4,6 +4,7 @@
 
 #include "ipc/channel.hpp"
 #include "ipc/descriptor_message.hpp"
+#include "support/process.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
@@ -141,11 +142,11 @@ protected:
         }
     }
 
-    /// Runs until `done`, at most 10 s: a test that fails should not hang.
+    /// Runs until `done`, at most a while: a test that fails should not hang.
     bool run_until(const std::function<bool()>& done)
     {
         context.restart();
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        const auto deadline = std::chrono::steady_clock::now() + support::patient(support::a_while);
         while (!done() && std::chrono::steady_clock::now() < deadline) {
             context.restart();
             context.run_one_for(std::chrono::milliseconds(20));

@@ -762,7 +762,7 @@ TEST_F(ChannelTest, APeerThatNeverStopsTalkingLeavesTimeForOthers)
     for (std::size_t i = 0; i < messages; ++i) // each is a read of its own, for its descriptor
         write("{\"cmd\":\"NODE_nothing\"}\n", {peer.get()});
     while (channel->stray_descriptors() == 0)
-        ASSERT_GT(context.run_one_for(std::chrono::seconds(10)), 0u);
+        ASSERT_GT(context.run_one_for(support::patient(support::a_while)), 0u);
     EXPECT_LT(channel->stray_descriptors(), messages);
     run_ready();
     EXPECT_EQ(channel->stray_descriptors(), messages);

@@ -68,7 +68,7 @@ ipc::exit_status wait_for_end(asio::io_context& context, ipc::child_process& chi
     asio::co_spawn(context, child.exited(),
                    [&](std::exception_ptr, ipc::exit_status end) { status = end; });
     context.restart();
-    while (!status && context.run_one_for(std::chrono::seconds(10)) > 0) {
+    while (!status && context.run_one_for(support::patient(support::a_while)) > 0) {
     }
     return status.value_or(ipc::exit_status{-1, -1});
 }
@@ -381,7 +381,7 @@ TEST(ChildProcess, D2_OneDestroyedWhileSomebodyWaitsForItsEndIsReapedAndThatIsTo
                        [&](std::exception_ptr, ipc::exit_status end) { status = end; });
         context.poll();
     }
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto deadline = std::chrono::steady_clock::now() + support::patient(support::a_while);
     while (!status && std::chrono::steady_clock::now() < deadline)
         context.run_one_for(std::chrono::milliseconds(20));
     ASSERT_TRUE(status) << "the wait has no end";

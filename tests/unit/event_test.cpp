@@ -2,6 +2,7 @@
 #include "event.hpp"
 
 #include "support/proc_fs.hpp"
+#include "support/process.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -124,7 +125,7 @@ TEST_F(Event, CanBeCancelledByATimeLimit)
         co_await (changed.wait() || limit.async_wait(asio::use_awaitable));
         over = true;
     });
-    context.run_for(std::chrono::seconds(10));
+    context.run_for(support::patient(support::a_while));
     EXPECT_TRUE(over);
     EXPECT_TRUE(context.stopped()) << "nothing is left waiting";
 }

@@ -213,6 +213,16 @@ protected:
             context.run_one_for(5ms);
         }
     }
+    /// To be called again and again: sends a byte now and then, and not as fast as it can. A fast
+    /// machine would come to the end of the message, or to a limit on its size, before the timeout.
+    void drip(client& slow)
+    {
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_drop_)
+            return;
+        next_drop_ = now + 5ms;
+        slow.send("x");
+    }
     void run_for(std::chrono::milliseconds time)
     {
         context.restart();
@@ -223,6 +233,9 @@ protected:
     vector<string> served;
     std::optional<http::server> server;
     unique_fd listening;
+
+private:
+    std::chrono::steady_clock::time_point next_drop_{};
 };
 
 } // namespace http_test

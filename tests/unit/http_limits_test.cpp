@@ -53,7 +53,7 @@ TEST_F(HttpServer, E3_AHeaderThatDripsIs408AfterHeadersTimeoutAndOthersAreServed
     slow.send("GET / HTTP/1.1\r\nHost: a\r\nX: ");
     std::size_t asked = 0;
     run_until([&] {
-        slow.send("x"); // steadily
+        drip(slow);
         if (replies(other.received()).size() == asked) {
             other.send(get("/"));
             ++asked;
@@ -84,7 +84,7 @@ TEST_F(HttpServer, E3_ABodyThatDripsIs408AfterRequestTimeout)
     client slow = connect();
     slow.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
     run_until([&] {
-        slow.send("x");
+        drip(slow);
         return slow.has_ended() || slow.is_broken();
     });
     EXPECT_GE(steady_clock::now() - begin, 200ms);

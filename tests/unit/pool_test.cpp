@@ -1,4 +1,5 @@
 // A pool of workers, from inside: what no program shows.
+#include "support/process.hpp"
 #include "workers/pool.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -30,7 +31,7 @@ protected:
     }
     bool run_until(const std::function<bool()>& condition)
     {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+        const auto deadline = std::chrono::steady_clock::now() + support::patient(support::a_while);
         while (!condition() && std::chrono::steady_clock::now() < deadline)
             context.run_one_for(std::chrono::milliseconds(20));
         return condition();
