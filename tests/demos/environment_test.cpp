@@ -111,7 +111,8 @@ TEST_P(EnvironmentOfEveryDemo, OrphansOfWorkersAreReaped)
 {
     start_options subreaper;
     subreaper.before_exec = [] { ::prctl(PR_SET_CHILD_SUBREAPER, 1); };
-    const string child = "sh -c '(true &); (true &); exec \"$0\"' " + demo(name() + "_child");
+    const string child =
+        "sh -c '(true &); (true &); exec \"$0\"' " + quoted(demo(name() + "_child"));
     running_demo main(name(), {"--workers", "2", "--respawn", "--child", child}, subreaper);
     const auto only_workers = [&] {
         const auto all = children(main.pid());
@@ -225,7 +226,8 @@ TEST_P(EnvironmentOfEveryDemo, AChildIsFoundAndReadAsByTheShell)
     start_options options;
     options.environment = {"PATH=" + folder + "first:" + folder + "second:" + ::getenv("PATH")};
     {
-        running_demo main(name(), {"--child", "worker '" + demo(name() + "_child") + "'"}, options);
+        running_demo main(name(), {"--child", "worker " + quoted(demo(name() + "_child"))},
+                          options);
         expect_served(main);
         EXPECT_EQ(main.stop(), exited(0));
     }

@@ -32,7 +32,8 @@ protected:
     /// A worker written in JavaScript that ignores SIGTERM and the end of its channel.
     static vector<string> stubborn(vector<string> more = {})
     {
-        more.insert(more.end(), {"--child", node() + " " + fixture("demos/stubborn_child.js")});
+        more.insert(more.end(),
+                    {"--child", quoted(node()) + " " + quoted(fixture("demos/stubborn_child.js"))});
         return more;
     }
 
@@ -215,8 +216,8 @@ private:
 TEST_P(EveryDemoFaults, D6_AReplacementThatCannotBeStartedIsNamedAndLeavesNothing)
 {
     const removable_worker program(demo(name() + "_child"));
-    running_demo main(name(), {"--respawn", "--workers", "2", "--child", program.path(), "--child",
-                               demo(name() + "_child")});
+    running_demo main(name(), {"--respawn", "--workers", "2", "--child", quoted(program.path()),
+                               "--child", quoted(demo(name() + "_child"))});
     program.remove();
     ::kill(main.workers[0], SIGKILL);
     EXPECT_NE(main.err_line("cannot start a worker").find(program.path() + ": No such file"),
@@ -240,7 +241,7 @@ protected:
 
     vector<string> slow_and_fast(vector<string> more = {}) const
     {
-        const auto child = demo(name() + "_child") + " --delay ";
+        const auto child = quoted(demo(name() + "_child")) + " --delay ";
         more.insert(more.end(),
                     {"--workers", "2", "--child", child + "60000", "--child", child + "0"});
         return more;

@@ -133,8 +133,9 @@ TEST(ServerHandoffFaults, WorkersServeWhileMainIsStopped)
 TEST(ServerHandoffFaults, ACrashLoopIsGivenUpAndTheOthersServe)
 {
     running_demo main("server_handoff",
-                      {"--respawn", "--workers", "2", "--child", demo("server_handoff_child"),
-                       "--child", node() + " " + fixture("demos/dying_child.js")});
+                      {"--respawn", "--workers", "2", "--child",
+                       quoted(demo("server_handoff_child")), "--child",
+                       quoted(node()) + " " + quoted(fixture("demos/dying_child.js"))});
     main.err_line("given up",
                   milliseconds(30'000)); // the pauses between eight attempts: about 16 s
     for (int i = 0; i < 4; ++i)

@@ -257,7 +257,7 @@ TEST(SocketFanoutFaults, A7_WorkerWithoutRoomForADescriptorLosesNoClient)
 {
     // Each worker has room for a few connections at a time, and the clients are many.
     running_demo main("socket_fanout",
-                      {"--child", demo("socket_fanout_child") + " --delay 20", "--quiet"});
+                      {"--child", quoted(demo("socket_fanout_child")) + " --delay 20", "--quiet"});
     for (std::size_t k = 0; k < 4; ++k)
         slot_of(main, ask(main.port)); // now every worker has what it waits with
     ASSERT_TRUE(eventually([&] { return open_connections(main.port) == 0; }));

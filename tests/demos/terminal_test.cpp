@@ -8,6 +8,9 @@
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <map>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <system_error>
 #include <termios.h>
 #include <unistd.h>
@@ -49,6 +52,26 @@ public:
         settings.c_lflag |= TOSTOP;
         ::tcsetattr(screen_, TCSANOW, &settings);
     }
+    void resize(std::uint16_t columns) const
+    {
+        const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+        ::ioctl(screen_, TIOCSWINSZ, &size);
+    }
+    /// What programs that have ended have written.
+    string shown() const
+    {
+        string text;
+        char buffer[4096];
+        pollfd some{keyboard_, POLLIN, 0};
+        while (::poll(&some, 1, 0) == 1) {
+            const auto size = ::read(keyboard_, buffer, sizeof buffer);
+            if (size <= 0)
+                break;
+            text.append(buffer, static_cast<std::size_t>(size));
+        }
+        std::erase(text, '\r');
+        return text;
+    }
     /// Its window.
     void close()
     {
@@ -68,7 +91,7 @@ protected:
     vector<string> reading_workers() const
     {
         return {"--workers", "2", "--child",
-                node() + " " + fixture("demos/reading_child.js") +
+                quoted(node()) + " " + quoted(fixture("demos/reading_child.js")) +
                     (name() == "http_cluster" ? " http" : "")};
     }
     start_options in(const terminal& terminal) const
@@ -134,6 +157,29 @@ TEST_P(TerminalOfEveryDemo, D12_WorkersThatPrintAreNotStoppedUnderTostop)
         EXPECT_FALSE(is_stopped(worker));
     main.signal(SIGTERM);
     EXPECT_EQ(main.wait_exit(), exited(0));
+}
+
+TEST_P(TerminalOfEveryDemo, HelpFitsItsWidth)
+{
+    const terminal terminal;
+    auto options = in(terminal);
+    options.environment = {"COLUMNS="};
+    options.before_exec = [] { ::dup2(0, 1); };
+    std::map<std::uint16_t, std::size_t> line_counts;
+    for (const std::uint16_t columns : std::initializer_list<std::uint16_t>{40, 60, 80, 132}) {
+        terminal.resize(columns);
+        EXPECT_EQ(run({demo(name()), "--help"}, options).status, exited(0));
+        const auto help = terminal.shown();
+        const auto begin = help.find("Options:\n");
+        ASSERT_NE(begin, string::npos) << help;
+        const auto flags = lines(help.substr(begin));
+        for (const auto& line : flags)
+            EXPECT_LE(line.size(), columns) << line;
+        line_counts[columns] = flags.size();
+    }
+    EXPECT_GT(line_counts[40], line_counts[60]);
+    EXPECT_GE(line_counts[60], line_counts[80]);
+    EXPECT_GT(line_counts[80], line_counts[132]) << "room that is there is used";
 }
 
 TEST_P(TerminalOfEveryDemo, CtrlCReachesTheMainAlone)

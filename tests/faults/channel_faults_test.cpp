@@ -22,8 +22,8 @@ protected:
     public:
         explicit scene(const string& how)
             : running_demo(name(), {"--quiet", "--workers", "2", "--child",
-                                    test_program("faulty_child") + " later " + how, "--child",
-                                    demo(name() + "_child") + " --delay 0"})
+                                    quoted(test_program("faulty_child")) + " later " + how,
+                                    "--child", quoted(demo(name() + "_child")) + " --delay 0"})
         {
             EXPECT_TRUE(eventually([&] {
                 return is_at_rest(workers[1]) &&

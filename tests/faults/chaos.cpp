@@ -354,9 +354,9 @@ bool run(const scenario& what, std::chrono::seconds time)
 
 scenario ours(const string& name, const string& mode = "")
 {
-    const auto own = demo(name + "_child") + " --delay 5";
-    const auto garbage = node() + " " + fixture("faults/garbage_child.js") + " " +
-                         fixture("interop/node/" + name + "/child.js");
+    const auto own = quoted(demo(name + "_child")) + " --delay 5";
+    const auto garbage = quoted(node()) + " " + quoted(fixture("faults/garbage_child.js")) + " " +
+                         quoted(fixture("interop/node/" + name + "/child.js"));
     scenario result{.title = name + (mode.empty() ? "" : " --mode " + mode),
                     .command = {demo(name), "--respawn", "--ack-timeout",
                                 std::to_string(ack_timeout.count()), "--workers", worker_count},

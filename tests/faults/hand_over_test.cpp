@@ -22,8 +22,8 @@ protected:
     static vector<string> arguments(const string& how, vector<string> more = {})
     {
         vector<string> result{"--workers", "2",
-                              "--child",   test_program("faulty_child") + " " + how,
-                              "--child",   demo("socket_fanout_child") + " --delay 0"};
+                              "--child",   quoted(test_program("faulty_child")) + " " + how,
+                              "--child",   quoted(demo("socket_fanout_child")) + " --delay 0"};
         result.insert(result.end(), more.begin(), more.end());
         return result;
     }
@@ -131,7 +131,7 @@ TEST_F(HandOverFaults, A13_AnEndlessLineCostsABoundedAmountOfMemoryAndThatWorker
 TEST_F(HandOverFaultsInTime, NobodyLeftClosesTheConnectionAtOnce)
 {
     running_demo main("socket_fanout",
-                      {"--workers", "1", "--child", test_program("faulty_child") + " die"});
+                      {"--workers", "1", "--child", quoted(test_program("faulty_child")) + " die"});
     const end_of last(main.workers[0]);
     auto client = connect(main.port);
     last.wait();

@@ -26,7 +26,7 @@ protected:
     {
         return fixture("interop/node/" + name() + "/" + file);
     }
-    string node_child() const { return node() + " " + script("child.js"); }
+    string node_child() const { return quoted(node()) + " " + quoted(script("child.js")); }
     string our_child() const { return demo(name() + "_child"); }
 
     vector<string> node_main(vector<string> more = {}) const
@@ -164,7 +164,8 @@ TEST_P(EveryExample, NodeMainWithNodeChildrenAndOurClients)
 
 TEST_P(EveryExample, MixedClusterUnderOurMain)
 {
-    running_demo main(name(), {"--child", our_child() + " --delay 0", "--child", node_child()},
+    running_demo main(name(),
+                      {"--child", quoted(our_child()) + " --delay 0", "--child", node_child()},
                       {.environment = {"DELAY=0"}});
     ASSERT_EQ(main.workers.size(), 4u);
     for (std::size_t i = 0; i < 4; ++i)
@@ -219,7 +220,7 @@ TEST(EarlyBytes, B8_ArriveInOrderAtWhoeverServes)
 {
     const string child = fixture("interop/node/http_cluster/child.js");
     const vector<vector<string>> mains{
-        {demo("http_cluster"), "--port", "0", "--child", node() + " " + child},
+        {demo("http_cluster"), "--port", "0", "--child", quoted(node()) + " " + quoted(child)},
         {node(), fixture("interop/node/http_cluster/main.js"), "--port", "0", "--child",
          demo("http_cluster_child")},
     };

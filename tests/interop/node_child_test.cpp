@@ -99,7 +99,8 @@ TEST(NodeChild, AcknowledgesTwoHundredConnectionsAndNoDescriptorStays)
 /// hand-over lasts as long as the test wants.
 TEST(NodeChild, B8_ReadsWhatTheClientSaidBeforeDuringAndAfterTheHandOver)
 {
-    running_demo main("socket_fanout", {"--workers", "1", "--child", node() + " " + node_child()});
+    running_demo main("socket_fanout",
+                      {"--workers", "1", "--child", quoted(node()) + " " + quoted(node_child())});
     ::kill(main.workers.at(0), SIGSTOP);
     auto client = connect(main.port);
     client.send("before ");
@@ -114,7 +115,8 @@ TEST(NodeChild, B8_ReadsWhatTheClientSaidBeforeDuringAndAfterTheHandOver)
 /// web.listen(server): Node's own way to take over a listener, without the document's trick.
 TEST(NodeChild, ServesOurListenerWithWebListen)
 {
-    running_demo main("http_cluster", {"--workers", "1", "--child", node() + " " + node_child()});
+    running_demo main("http_cluster",
+                      {"--workers", "1", "--child", quoted(node()) + " " + quoted(node_child())});
     const auto asked =
         run({client("http_client"), "--port", std::to_string(main.port), "--count", "5"});
     EXPECT_EQ(asked.status, exited(0)) << asked.err;

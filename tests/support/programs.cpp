@@ -284,6 +284,14 @@ std::vector<std::string> lines(const std::string& text)
     return result;
 }
 
+std::string quoted(const std::string& word)
+{
+    std::string result = "'";
+    for (const char c : word)
+        result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return result + "'";
+}
+
 std::string join(const std::vector<std::string>& words, const std::string& between)
 {
     std::string result;

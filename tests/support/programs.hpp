@@ -86,6 +86,9 @@ std::map<pid_t, std::size_t> warnings(const std::string& err, const std::string&
 /// Without their newlines. A last line without one counts too.
 std::vector<std::string> lines(const std::string& text);
 
+/// One word for --child, whatever is in it: a folder may be called "it's mine".
+std::string quoted(const std::string& word);
+
 std::string join(const std::vector<std::string>& words, const std::string& between);
 
 } // namespace support
