@@ -1,7 +1,14 @@
 # Where the installed packages are: one target name each, nothing downloaded, nothing vendored.
 # A missing one stops the configuration with the name of its Debian package.
 
-set(THREADS_PREFER_PTHREAD_FLAG ON)
+# Two things that CMake finds out by small projects of its own, which do not work in a folder with a double
+# quote in its name: where libraries are (lib/x86_64-linux-gnu), and that threads are part of the C
+# library (glibc's since 2.34).
+if(NOT CMAKE_LIBRARY_ARCHITECTURE)
+    execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-multiarch
+        OUTPUT_VARIABLE CMAKE_LIBRARY_ARCHITECTURE OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+set(CMAKE_HAVE_LIBC_PTHREAD TRUE)
 find_package(Threads REQUIRED)
 
 function(require_package variable what package)

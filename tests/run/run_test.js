@@ -151,7 +151,7 @@ for (const name of ["it's", 'with "quotes"', '子进程', 'a  b']) {
   })
 }
 
-for (const name of ['a$b', 'a;b', 'a#b', 'a\\b', 'a|b', 'a<b', '$HOME']) {
+for (const name of ['a$b', 'a;b', 'a#b', 'a\\b', 'a|b', 'a<b', 'a"b', '$HOME']) {
   test(`a folder called ${name} is refused at once`, () => {
     const { run } = machine({}, name)
     const { status, stderr } = run(['demo'])
