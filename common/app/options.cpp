@@ -111,7 +111,7 @@ void add_service(CLI::App& command, const demo_description& description, demo_op
     command.add_flag("--respawn", options.respawn, "replace a worker that ends");
 }
 
-void add_http(CLI::App& command, http::server_settings& http)
+void add_http(CLI::App& command, http::server_options& http)
 {
     add_milliseconds(command, "--headers-timeout", http.headers_timeout,
                      "for a request's header to be complete");
@@ -166,7 +166,7 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     command.add_flag("--trace", options.trace, "show what crosses the channels, on stderr");
     if (description.service)
         command.add_flag("-q,--quiet", options.quiet, "only the ready line and errors");
-    http::server_settings http;
+    http::server_options http;
     if (description.http)
         add_http(command, http);
     parse(command, argc, argv);

@@ -1,7 +1,7 @@
 // Command lines: the flags of demos, their children and the clients, in one place.
 #pragma once
 
-#include "http/settings.hpp"
+#include "http/options.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -26,7 +26,7 @@ struct demo_description {
     std::string client; ///< "net_client"
     std::chrono::milliseconds delay{100};
     std::vector<std::string> modes{}; ///< the first is the default; empty: no --mode
-    bool http = false;                ///< has the flags of http::server_settings
+    bool http = false;                ///< has the flags of http::server_options
     bool service = true;              ///< listens and has workers, and the flags for that
 };
 
@@ -47,7 +47,7 @@ struct demo_options {
 
 struct child_options {
     std::chrono::milliseconds delay{100};
-    http::server_settings http; ///< its delay is 0 unless --delay says otherwise
+    http::server_options http; ///< its delay is 0 unless --delay says otherwise
 };
 
 struct client_options {

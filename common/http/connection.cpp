@@ -128,9 +128,9 @@ void connection::process(std::string_view input)
             break;
         if (!parser_)
             parser_ = shared_.parsers.take([this] {
-                const auto& settings = shared_.settings;
+                const auto& options = shared_.options;
                 return std::make_unique<parser>(
-                    HTTP_REQUEST, parser_limits{settings.max_header_size, settings.max_body_size});
+                    HTTP_REQUEST, parser_limits{options.max_header_size, options.max_body_size});
             });
         const auto event = parser_->parse(input);
         if (!parser_->started()) { // nothing but empty lines
@@ -148,7 +148,7 @@ void connection::process(std::string_view input)
             output_.complete();
             break;
         case parser::event::message:
-            if (shared_.settings.delay > 0ms)
+            if (shared_.options.delay > 0ms)
                 call_handler_later();
             else
                 call_handler();
@@ -195,7 +195,7 @@ void connection::call_handler_later()
 {
     phase_ = phase::answering;
     parser_->keep_head();
-    delay_ = std::make_unique<asio::steady_timer>(shared_.executor, shared_.settings.delay);
+    delay_ = std::make_unique<asio::steady_timer>(shared_.executor, shared_.options.delay);
     delay_->async_wait([self = shared_from_this()](std::error_code) {
         if (self->phase_ == phase::answering) // else closed meanwhile, perhaps with the server
             self->call_handler();
@@ -207,7 +207,7 @@ void connection::call_handler()
     phase_ = phase::answering;
     client_is_done_ = !parser_->keep_alive();
     writer_.begin(parser_->is_head_request(),
-                  !client_is_done_ && ++requests_ != shared_.settings.max_requests_per_socket);
+                  !client_is_done_ && ++requests_ != shared_.options.max_requests_per_socket);
     // If the handler throws, its response ends without end(): see abandon().
     const auto failed = [](const std::string& reason) {
         log_warning("http: the request handler threw: " + reason);
@@ -348,7 +348,7 @@ void connection::close() noexcept
 
 void connection::enforce_limits(clock::time_point now)
 {
-    const auto& settings = shared_.settings;
+    const auto& options = shared_.options;
     const auto age = now - since_;
     const auto is_over = [age](clock::duration limit) { return limit > 0ms && age > limit; };
     const bool closing = shared_.closing_since.has_value();
@@ -357,23 +357,23 @@ void connection::enforce_limits(clock::time_point now)
         if (lingering_.is_over(now))
             close();
     } else if (output_.waiting() > 0) {
-        if (is_over(settings.request_timeout))
+        if (is_over(options.request_timeout))
             close();
     } else if (phase_ == phase::idle) {
-        if (is_over(settings.keep_alive_timeout) || (closing && age > closing_idle_time))
+        if (is_over(options.keep_alive_timeout) || (closing && age > closing_idle_time))
             end_unless_readable();
     } else if (phase_ == phase::silent) {
-        if (is_over(settings.headers_timeout) || (closing && age > closing_silent_time))
+        if (is_over(options.headers_timeout) || (closing && age > closing_silent_time))
             end_unless_readable();
     } else if (phase_ == phase::receiving) {
-        if (is_over(settings.request_timeout) ||
-            (!parser_->has_head() && is_over(settings.headers_timeout))) {
+        if (is_over(options.request_timeout) ||
+            (!parser_->has_head() && is_over(options.headers_timeout))) {
             refuse(408, "the request took too long");
             proceed();
         }
     }
-    if (closing && phase_ != phase::closed && settings.drain_timeout > 0ms &&
-        now - *shared_.closing_since > settings.drain_timeout) {
+    if (closing && phase_ != phase::closed && options.drain_timeout > 0ms &&
+        now - *shared_.closing_since > options.drain_timeout) {
         const bool is_busy =
             phase_ == phase::receiving || phase_ == phase::answering || output_.waiting() > 0;
         if (is_busy)

@@ -1,7 +1,7 @@
 // connection: one client, from emit_connection() to the end of its socket.
 //
 // Its phases. What ends it at once from anywhere (the client has gone, the service is cut) is left
-// out; "limit": one of the settings, or server::close().
+// out; "limit": one of the options, or server::close().
 //
 //                 silent ────────────limit──────────┐
 //                   │ first byte                    │
@@ -108,7 +108,7 @@ private:
     std::uint32_t requests_ = 0;
     std::unique_ptr<parser> parser_;            // while a request is being received
     std::string unparsed_;                      // behind a request that is not answered yet
-    std::unique_ptr<asio::steady_timer> delay_; // see server_settings::delay
+    std::unique_ptr<asio::steady_timer> delay_; // see server_options::delay
 
     // Answers.
     response_writer writer_; // of the request under way

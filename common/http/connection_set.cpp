@@ -12,20 +12,20 @@ namespace http {
 using namespace std::chrono_literals;
 
 connection_set::connection_set(asio::any_io_executor executor, server::request_handler handler,
-                               server_settings settings)
+                               server_options options)
     : shared_{.executor = executor,
               .handler = std::move(handler),
-              .settings = settings,
+              .options = options,
               .epoll = {executor,
                         [this](std::uint64_t key, std::uint32_t events) { dispatch(key, events); }},
               .ended = [this](std::uint64_t key) { remove(key); },
-              .fields = common_fields(settings.keep_alive_timeout)},
+              .fields = common_fields(options.keep_alive_timeout)},
       sweep_timer_(executor),
       last_has_ended_(executor)
 {
     std::chrono::milliseconds shortest = net::lingering::longest_silence;
     for (const auto limit :
-         {settings.headers_timeout, settings.request_timeout, settings.keep_alive_timeout})
+         {options.headers_timeout, options.request_timeout, options.keep_alive_timeout})
         if (limit > 0ms)
             shortest = std::min(shortest, limit);
     sweep_interval_ = std::max(shortest / 4, 50ms);

@@ -24,7 +24,7 @@ class connection;
 class connection_set {
 public:
     connection_set(asio::any_io_executor executor, server::request_handler handler,
-                   server_settings settings);
+                   server_options options);
     ~connection_set();
     connection_set(const connection_set&) = delete;
     connection_set& operator=(const connection_set&) = delete;

@@ -6,9 +6,9 @@
 
 namespace http {
 
-server::server(asio::any_io_executor executor, request_handler handler, server_settings settings)
+server::server(asio::any_io_executor executor, request_handler handler, server_options options)
     : connections_(
-          std::make_unique<connection_set>(std::move(executor), std::move(handler), settings))
+          std::make_unique<connection_set>(std::move(executor), std::move(handler), options))
 {
 }
 

@@ -11,8 +11,8 @@
 #pragma once
 
 #include "http/message.hpp"
+#include "http/options.hpp"
 #include "http/response.hpp"
-#include "http/settings.hpp"
 #include "unique_fd.hpp"
 
 #include <asio/any_io_executor.hpp>
@@ -53,7 +53,7 @@ public:
     using request_handler = std::function<void(const request&, response)>;
 
     /// Throws std::system_error when there is no descriptor for its epoll instance.
-    server(asio::any_io_executor executor, request_handler handler, server_settings settings = {});
+    server(asio::any_io_executor executor, request_handler handler, server_options options = {});
     ~server(); ///< ends all connections at once; not in a handler, not after the io_context
     server(const server&) = delete;
     server& operator=(const server&) = delete;

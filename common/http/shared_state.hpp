@@ -5,9 +5,9 @@
 #include "http/common_fields.hpp"
 #include "http/epoll_instance.hpp"
 #include "http/free_list.hpp"
+#include "http/options.hpp"
 #include "http/parser.hpp"
 #include "http/server.hpp"
-#include "http/settings.hpp"
 
 #include <asio/any_io_executor.hpp>
 
@@ -24,7 +24,7 @@ namespace http {
 struct shared_state {
     const asio::any_io_executor executor;
     const server::request_handler handler;
-    const server_settings settings;
+    const server_options options;
 
     /// Tells about a connection's events, by its key.
     epoll_instance epoll;

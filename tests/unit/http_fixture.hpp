@@ -143,15 +143,15 @@ protected:
         res.end(served.back());
     }
 
-    http::server& start(http::server_settings settings = {})
+    http::server& start(http::server_options options = {})
     {
         return start(
             [this](const http::request& req, http::response res) { answer(req, std::move(res)); },
-            settings);
+            options);
     }
-    http::server& start(http::server::request_handler handler, http::server_settings settings = {})
+    http::server& start(http::server::request_handler handler, http::server_options options = {})
     {
-        return server.emplace(context.get_executor(), std::move(handler), settings);
+        return server.emplace(context.get_executor(), std::move(handler), options);
     }
 
     /// A connection of this kind; the server has been given the other end.

@@ -1,4 +1,4 @@
-// settings: the limits of an HTTP server. A file of its own because the command line names them
+// options: the limits of an HTTP server. A file of its own because the command line names them
 // too.
 #pragma once
 
@@ -11,7 +11,7 @@ namespace http {
 /// so does zero max_requests_per_socket.
 /// One timer looks after all connections, so that an end may come late, by a quarter of the
 /// shortest time in use: 250 ms at most, 50 ms at least.
-struct server_settings {
+struct server_options {
     /// From the first byte of a request (on a new connection: from the connection) to the end of
     /// its header. Late: 408, or just the end if not a byte came (RFC 9110 §15.5.9).
     std::chrono::milliseconds headers_timeout{60'000};
