@@ -30,6 +30,18 @@ constexpr int max_discards = 16;
 constexpr auto closing_idle_time = 100ms;
 constexpr auto closing_silent_time = 500ms;
 
+/// Takes a thing that is used by one at a time.
+class borrowed {
+public:
+    explicit borrowed(bool& in_use) noexcept : in_use_(in_use) { in_use_ = true; }
+    ~borrowed() { in_use_ = false; }
+    borrowed(const borrowed&) = delete;
+    borrowed& operator=(const borrowed&) = delete;
+
+private:
+    bool& in_use_;
+};
+
 } // namespace
 
 connection::connection(shared_state& shared, unique_fd socket, std::uint64_t key,
@@ -41,6 +53,21 @@ connection::connection(shared_state& shared, unique_fd socket, std::uint64_t key
       since_(clock::now()),
       output_(shared.buffers)
 {
+}
+
+// What is thrown in `action` (no memory, no room in epoll) costs this connection, not the process.
+template<class Action>
+void connection::or_close(Action action) noexcept
+{
+    try {
+        action();
+    } catch (const std::exception& error) {
+        close();
+        try {
+            log_warning(std::string("http: a connection is lost: ") + error.what());
+        } catch (const std::exception&) { // no memory for that either
+        }
+    }
 }
 
 // --- receiving
@@ -64,7 +91,12 @@ void connection::watch(bool output)
     watched_ = true;
 }
 
-void connection::on_events(std::uint32_t events)
+void connection::on_events(std::uint32_t events) noexcept
+{
+    or_close([&] { handle_events(events); });
+}
+
+void connection::handle_events(std::uint32_t events)
 {
     readable_ = readable_ || (events & ~EPOLLOUT);
     urgent_ = urgent_ || (events & EPOLLPRI);
@@ -103,9 +135,8 @@ void connection::read()
         // a read stops, whatever is behind it. It has been told (EPOLLPRI) as soon as something can
         // be there.
         readable_ = static_cast<std::size_t>(received) == input.size() || peer_ended_ || urgent_;
-        shared_.input_in_use = true;
+        const borrowed in_use(shared_.input_in_use);
         process({input.data(), static_cast<std::size_t>(received)});
-        shared_.input_in_use = false;
     } else if (received < 0 && (errno == EAGAIN || errno == EINTR)) {
         readable_ = errno == EINTR;
         urgent_ = urgent_ && readable_;
@@ -182,10 +213,12 @@ void connection::continue_later()
         return;
     asio::post(shared_.executor, [self = shared_from_this()] {
         self->continues_ = false;
-        if (self->phase_ == phase::lingering)
-            self->discard();
-        else
-            self->take_input();
+        self->or_close([&] {
+            if (self->phase_ == phase::lingering)
+                self->discard();
+            else
+                self->take_input();
+        });
     });
 }
 
@@ -198,7 +231,7 @@ void connection::call_handler_later()
     delay_ = std::make_unique<asio::steady_timer>(shared_.executor, shared_.options.delay);
     delay_->async_wait([self = shared_from_this()](std::error_code) {
         if (self->phase_ == phase::answering) // else closed meanwhile, perhaps with the server
-            self->call_handler();
+            self->or_close([&] { self->call_handler(); });
     });
 }
 
@@ -260,13 +293,15 @@ void connection::end(std::string_view body)
 }
 
 // A response nobody ended: a handler has thrown or forgotten it.
-void connection::abandon()
+void connection::abandon() noexcept
 {
     if (phase_ != phase::answering)
         return;
-    refuse(500, "no answer");
-    if (!processing_)
-        proceed();
+    or_close([&] {
+        refuse(500, "no answer");
+        if (!processing_)
+            proceed();
+    });
 }
 
 // An answer of the server's own, and the last one: after a malformed request nobody can tell where
@@ -346,7 +381,12 @@ void connection::close() noexcept
     shared_.ended(key_);
 }
 
-void connection::enforce_limits(clock::time_point now)
+void connection::enforce_limits(clock::time_point now) noexcept
+{
+    or_close([&] { end_what_is_overdue(now); });
+}
+
+void connection::end_what_is_overdue(clock::time_point now)
 {
     const auto& options = shared_.options;
     const auto age = now - since_;

@@ -50,14 +50,14 @@ public:
     /// Once, at first: reads what is there already, and begins to wait. Throws std::system_error if
     /// the socket cannot be watched; it then has to be closed.
     void begin();
-    void on_events(std::uint32_t events); ///< of epoll(7)
-    void enforce_limits(clock::time_point now);
+    void on_events(std::uint32_t events) noexcept; ///< of epoll(7)
+    void enforce_limits(clock::time_point now) noexcept;
     void close() noexcept;
 
     // The other side of response, whose header has the contracts.
     void write_head(unsigned status, std::initializer_list<header> headers);
     void end(std::string_view body);
-    void abandon(); ///< it was dropped without end()
+    void abandon() noexcept; ///< it was dropped without end()
 
 private:
     enum class phase {
@@ -70,6 +70,9 @@ private:
         closed,
     };
 
+    template<class Action>
+    void or_close(Action action) noexcept;
+    void handle_events(std::uint32_t events);
     void take_input();
     void read();
     void process(std::string_view input);
@@ -83,6 +86,7 @@ private:
     bool send_output();
     void half_close();
     void discard();
+    void end_what_is_overdue(clock::time_point now);
     void end_unless_readable();
     void watch(bool output);
     bool accepts_input() const noexcept

@@ -39,8 +39,10 @@ connection_set::~connection_set()
 void connection_set::add(unique_fd socket, bool may_have_copies)
 {
     if (free_slots_.empty()) {
-        free_slots_.push_back(slots_.size());
+        if (free_slots_.capacity() == slots_.size()) // so that remove() never needs memory
+            free_slots_.reserve(2 * slots_.size() + 1);
         slots_.emplace_back();
+        free_slots_.push_back(slots_.size() - 1);
     }
     const auto slot = free_slots_.back();
     const auto key = slot | (std::uint64_t{++serial_} << 32);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <sys/epoll.h>
+#include <system_error>
 #include <utility>
 
 namespace http {
@@ -47,7 +48,8 @@ void epoll_instance::start()
 void epoll_instance::stop()
 {
     started_ = false;
-    epoll_.cancel();
+    std::error_code ignored; // it is open
+    epoll_.cancel(ignored);
 }
 
 void epoll_instance::wait()

@@ -34,10 +34,10 @@ response& response::write_head(unsigned status, std::initializer_list<header> he
 
 void response::end(std::string_view body)
 {
-    const auto connection = std::move(connection_);
-    if (!connection)
+    if (!connection_)
         throw std::logic_error("end() called twice");
-    connection->end(body);
+    connection_->end(body); // if it throws, there is no answer yet
+    connection_.reset();
 }
 
 } // namespace http

@@ -29,7 +29,8 @@ public:
     response& write_head(unsigned status, std::initializer_list<header> headers = {});
 
     /// Sends it all, header and body in one write. The body is left out where there must be none:
-    /// after HEAD, with 204 and 304. Throws std::logic_error the second time.
+    /// after HEAD, with 204 and 304. Throws std::logic_error the second time; and what a string
+    /// throws that cannot have the answer's size, which then is not sent.
     void end(std::string_view body = {});
 
 private:

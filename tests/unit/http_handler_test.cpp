@@ -1,7 +1,10 @@
 // The HTTP server and its handler: what a response may say, and when.
 #include "unit/http_fixture.hpp"
 
+#include <algorithm>
 #include <stdexcept>
+
+#include <sys/epoll.h>
 
 using namespace http_test;
 using std::chrono::steady_clock;
@@ -28,6 +31,58 @@ TEST_F(HttpServer, AHandlerThatThrowsCosts500AndItsConnectionOnly)
     ASSERT_EQ(all.size(), 1u);
     EXPECT_EQ(all[0].status, 500u);
     EXPECT_TRUE(peer.has_ended());
+    other.send(get("/"));
+    settle();
+    EXPECT_EQ(replies(other.received()).size(), 1u);
+}
+
+TEST_F(HttpServer, AnAnswerForWhichThereIsNoMemoryBecomes500)
+{
+    start([&](const http::request& req, http::response res) {
+        res.write_head(200, {{"X", "y"}});
+        res.end(req.target == "/" ? std::string_view("fine")
+                                  : std::string_view("x", string().max_size())); // length_error
+    });
+    client peer = connect();
+    client other = connect();
+    testing::internal::CaptureStderr();
+    peer.send(get("/") + get("/large") + get("/"));
+    settle();
+    const auto said = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+    const auto all = replies(peer.received());
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[0].body, "fine");
+    EXPECT_EQ(all[1].status, 500u);
+    EXPECT_FALSE(all[1].has("X: y"));
+    EXPECT_TRUE(peer.has_ended());
+    other.send(get("/"));
+    settle();
+    EXPECT_EQ(replies(other.received()).size(), 1u);
+}
+
+TEST_F(HttpServer, AConnectionThatTheKernelCannotWatchAnyMoreIsTheOnlyOneLost)
+{
+    int watched = -1;
+    start([&](const http::request& req, http::response res) {
+        if (req.target == "/large") // behind the server's back
+            for (const auto& [fd, kind] : support::descriptors(::getpid()))
+                if (kind == "anon_inode:[eventpoll]")
+                    ::epoll_ctl(fd, EPOLL_CTL_DEL, watched, nullptr);
+        res.end(string(req.target == "/large" ? 4'000'000 : 10, 'x'));
+    });
+    auto pair = tcp_pair();
+    client& peer = pair.first;
+    watched = pair.second.get();
+    server->emit_connection(std::move(pair.second));
+    client other = connect();
+    settle();
+    peer.send(get("/large")); // waits for the client to read, so it must be watched
+    testing::internal::CaptureStderr();
+    settle();
+    const auto said = testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("epoll_ctl"), string::npos) << said;
+    EXPECT_EQ(server->connections(), 1u);
     other.send(get("/"));
     settle();
     EXPECT_EQ(replies(other.received()).size(), 1u);
