@@ -48,8 +48,8 @@ connection::connection(shared_state& shared, unique_fd socket, std::uint64_t key
                        bool may_have_copies)
     : shared_(shared),
       socket_(std::move(socket)),
-      key_(key),
       may_have_copies_(may_have_copies),
+      key_(key),
       since_(clock::now()),
       output_(shared.buffers)
 {
@@ -289,7 +289,7 @@ void connection::end(std::string_view body)
     finish_response(body);
     ++shared_.counters.answered;
     if (!processing_)
-        proceed();
+        or_close([&] { proceed(); });
 }
 
 // A response nobody ended: a handler has thrown or forgotten it.
@@ -344,9 +344,9 @@ void connection::half_close()
 {
     if (client_is_done_ && !readable_ && unparsed_.empty())
         return close();
+    lingering_ = std::make_unique<net::lingering>();
     ::shutdown(socket_.get(), SHUT_WR);
     phase_ = phase::lingering;
-    lingering_ = net::lingering();
     if (readable_)
         discard();
 }
@@ -362,7 +362,7 @@ void connection::discard()
             return close();
         if (received < 0 && errno == EAGAIN)
             return;
-        lingering_.heard();
+        lingering_->heard();
     }
     continue_later();
 }
@@ -394,7 +394,7 @@ void connection::end_what_is_overdue(clock::time_point now)
     const bool closing = shared_.closing_since.has_value();
 
     if (phase_ == phase::lingering) {
-        if (lingering_.is_over(now))
+        if (lingering_->is_over(now))
             close();
     } else if (output_.waiting() > 0) {
         if (is_over(options.request_timeout))

@@ -60,7 +60,7 @@ public:
     void abandon() noexcept; ///< it was dropped without end()
 
 private:
-    enum class phase {
+    enum class phase : std::uint8_t {
         silent,    // nothing came yet
         idle,      // between two requests
         receiving, // a part of a request is there
@@ -94,31 +94,31 @@ private:
         return phase_ == phase::silent || phase_ == phase::idle || phase_ == phase::receiving;
     }
 
+    // In an order without gaps: there may be many thousands of them.
     shared_state& shared_;
     unique_fd socket_;
-    const std::uint64_t key_;
-    const bool may_have_copies_;
     phase phase_ = phase::silent;
+    const bool may_have_copies_;
+    const std::uint64_t key_;
     clock::time_point since_; // the beginning of the phase, or the last byte sent
 
-    // Input.
     bool watched_ = false;    // by epoll
-    bool readable_ = false;   // there may be some: events come once, not as long as it lies there
+    bool readable_ = false;   // there may be input: events come once, not as long as it lies there
     bool urgent_ = false;     // a mark of urgent data, where recv(2) stops short, may be in it
     bool peer_ended_ = false; // the client has closed its side, or both
     bool continues_ = false;  // continue_later() is due
     bool processing_ = false; // inside process(), which sends what its callees leave
-    bool client_is_done_ = false; // it has asked for the end, and so sends nothing more
+    bool client_is_done_ = false;  // it has asked for the end, and so sends nothing more
+    bool waits_for_space_ = false; // epoll is to report that there is room for output
     std::uint32_t requests_ = 0;
-    std::unique_ptr<parser> parser_;            // while a request is being received
-    std::string unparsed_;                      // behind a request that is not answered yet
-    std::unique_ptr<asio::steady_timer> delay_; // see server_options::delay
-
-    // Answers.
     response_writer writer_; // of the request under way
     output output_;
-    bool waits_for_space_ = false; // epoll is to report that there is room
-    net::lingering lingering_;     // in that phase
+    std::string unparsed_; // input behind a request that is not answered yet
+
+    // These are seldom there.
+    std::unique_ptr<parser> parser_;            // while a request is being received
+    std::unique_ptr<asio::steady_timer> delay_; // see server_options::delay
+    std::unique_ptr<net::lingering> lingering_; // in that phase
 };
 
 } // namespace http

@@ -60,7 +60,7 @@ void response_writer::write_head(std::string& text, unsigned status,
 {
     if (status_ != 0)
         throw std::logic_error("write_head() called twice");
-    status_ = status;
+    status_ = static_cast<std::uint16_t>(status);
     append_status_line(text, status);
     for (const auto& field : fields) {
         if (is_connection_close(field))

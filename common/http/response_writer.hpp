@@ -4,6 +4,7 @@
 #include "http/common_fields.hpp"
 #include "http/message.hpp"
 
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -35,7 +36,7 @@ public:
 private:
     bool is_head_request_ = false;
     bool keep_alive_ = false;
-    unsigned status_ = 0; // 0: its head is not written yet
+    std::uint16_t status_ = 0; // 0: its head is not written yet
 };
 
 } // namespace http
