@@ -100,7 +100,7 @@ void connection::handle_events(std::uint32_t events)
 {
     readable_ = readable_ || (events & ~EPOLLOUT);
     urgent_ = urgent_ || (events & EPOLLPRI);
-    peer_ended_ = peer_ended_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    client_ended_ = client_ended_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     if (phase_ == phase::lingering) {
         if (!continues_)
             discard();
@@ -134,7 +134,7 @@ void connection::read()
         // Not so if the end of the stream has been told already, nor with urgent data: at its mark
         // a read stops, whatever is behind it. It has been told (EPOLLPRI) as soon as something can
         // be there.
-        readable_ = static_cast<std::size_t>(received) == input.size() || peer_ended_ || urgent_;
+        readable_ = static_cast<std::size_t>(received) == input.size() || client_ended_ || urgent_;
         const borrowed in_use(shared_.input_in_use);
         process({input.data(), static_cast<std::size_t>(received)});
     } else if (received < 0 && (errno == EAGAIN || errno == EINTR)) {

@@ -102,12 +102,12 @@ private:
     const std::uint64_t key_;
     clock::time_point since_; // the beginning of the phase, or the last byte sent
 
-    bool watched_ = false;    // by epoll
-    bool readable_ = false;   // there may be input: events come once, not as long as it lies there
-    bool urgent_ = false;     // a mark of urgent data, where recv(2) stops short, may be in it
-    bool peer_ended_ = false; // the client has closed its side, or both
-    bool continues_ = false;  // continue_later() is due
-    bool processing_ = false; // inside process(), which sends what its callees leave
+    bool watched_ = false;  // by epoll
+    bool readable_ = false; // there may be input: events come once, not as long as it lies there
+    bool urgent_ = false;   // a mark of urgent data, where recv(2) stops short, may be in it
+    bool client_ended_ = false;    // the client has closed its side, or both
+    bool continues_ = false;       // continue_later() is due
+    bool processing_ = false;      // inside process(), which sends what its callees leave
     bool client_is_done_ = false;  // it has asked for the end, and so sends nothing more
     bool waits_for_space_ = false; // epoll is to report that there is room for output
     std::uint32_t requests_ = 0;
