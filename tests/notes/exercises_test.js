@@ -115,8 +115,8 @@ test('check: so does ./run, from any folder', () => {
   assert.strictEqual(run('9.9').status, 2)
 })
 
-// A demo of four lines: says that it listens, then `line`, and ends by Ctrl-C with `status`.
-const demo = (line, status = 0) => `await start('bash -c "trap \\'exit ${status}\\' INT; echo listening on 127.0.0.1:1, workers 7 8\\\\; try: it; echo \\'${line}\\'; read < <(sleep 5)"')`
+// A demo of four lines: says `line`, then that it listens, and ends by Ctrl-C with `status`.
+const demo = (line, status = 0) => `await start('bash -c "trap \\'exit ${status}\\' INT; echo \\'${line}\\'; echo listening on 127.0.0.1:1, workers 7 8\\\\; try: it; read < <(sleep 5)"')`
 
 for (const [what, story, status, ...expected] of [
   ['a demo that does not start is shown with what its child said', "await start('node -e \"const = 1\"')", 1,
