@@ -25,7 +25,7 @@ void put_signals_right()
     ::signal(SIGXFSZ, SIG_IGN);
     sigset_t none;
     ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 } // namespace

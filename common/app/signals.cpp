@@ -29,17 +29,20 @@ void on_stop_signal(int signal, siginfo_t* info, void*)
     }
 }
 
-// In the place of Asio's handler, which it calls.
-void listen_to(int signal, asio::signal_set& signals)
+constexpr int candidates[] = {SIGINT, SIGTERM, SIGHUP};
+
+bool means_stop(int signal)
+{
+    return signal != SIGHUP || !is_ignored(SIGHUP);
+}
+
+int take_over(int signal) noexcept
 {
     struct sigaction action {};
-    posix::check(::sigaction(signal, nullptr, &action), "sigaction"); // is it refused, perhaps?
-    signals.add(signal);
-    posix::check(::sigaction(signal, nullptr, &action), "sigaction");
-    tell_the_loop = action.sa_handler;
     action.sa_sigaction = on_stop_signal;
+    ::sigfillset(&action.sa_mask);
     action.sa_flags = SA_SIGINFO | SA_RESTART;
-    posix::check(::sigaction(signal, &action, nullptr), "sigaction");
+    return ::sigaction(signal, &action, nullptr);
 }
 
 } // namespace
@@ -47,13 +50,36 @@ void listen_to(int signal, asio::signal_set& signals)
 stop_signals::stop_signals(asio::io_context& context, std::function<void(int signal)> on_first)
     : signals_(context)
 {
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-        if (signal != SIGHUP || !is_ignored(SIGHUP))
-            listen_to(signal, signals_);
+    for (const int signal : candidates) {
+        if (!means_stop(signal))
+            continue;
+        struct sigaction action {};
+        posix::check(::sigaction(signal, nullptr, &action), "sigaction"); // is it refused, perhaps?
+        signals_.add(signal);
+        posix::check(::sigaction(signal, nullptr, &action), "sigaction");
+        tell_the_loop = action.sa_handler;
+        posix::check(take_over(signal), "sigaction");
+    }
     signals_.async_wait([on_first = std::move(on_first)](std::error_code error, int signal) {
         if (!error)
             on_first(signal);
     });
+}
+
+// Asio goes back to the default action, which would kill a program that is about to end with an
+// exit code of its own.
+stop_signals::~stop_signals()
+{
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    std::error_code ignored;
+    signals_.clear(ignored);
+    tell_the_loop = [](int) {};
+    for (const int signal : candidates)
+        if (means_stop(signal))
+            take_over(signal);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 } // namespace app

@@ -17,11 +17,15 @@ namespace app {
 ///             (PR_SET_PDEATHSIG)
 ///
 /// When its window is closed, a program hears SIGHUP twice, from the shell and from the kernel:
-/// that counts once.
+/// that counts once. When the object has gone, nobody hears the first any more; the second is as
+/// before.
 class stop_signals {
 public:
     /// Throws std::system_error when there is no descriptor left to wait with.
     stop_signals(asio::io_context& context, std::function<void(int signal)> on_first);
+    ~stop_signals();
+    stop_signals(const stop_signals&) = delete;
+    stop_signals& operator=(const stop_signals&) = delete;
 
 private:
     asio::signal_set signals_;

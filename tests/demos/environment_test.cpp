@@ -73,6 +73,38 @@ TEST_P(EnvironmentOfEveryDemo, D13_InheritedSignalsChangeNothing)
     }
 }
 
+class EnvironmentOfEveryClient : public testing::TestWithParam<string> {};
+INSTANTIATE_TEST_SUITE_P(, EnvironmentOfEveryClient, testing::Values("net_client", "http_client"),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(EnvironmentOfEveryClient, D13_InheritedSignalsChangeNothing)
+{
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        listener server;
+        process program({client(GetParam()), "--port", std::to_string(server.port()), "--count",
+                         "1", "--host", "127.0.0.1"},
+                        with_odd_signals());
+        const auto silent = server.accept();
+        program.signal(signal);
+        EXPECT_EQ(program.wait_exit(), exited(128 + signal));
+    }
+}
+
+TEST_P(EnvironmentOfEveryClient, UnderNohupTheHangUpIsNotHeard)
+{
+    start_options nohup;
+    nohup.before_exec = [] { ::signal(SIGHUP, SIG_IGN); };
+    listener server;
+    process program({client(GetParam()), "--port", std::to_string(server.port()), "--count", "1",
+                     "--host", "127.0.0.1"},
+                    nohup);
+    const auto silent = server.accept();
+    program.signal(SIGHUP);
+    program.signal(SIGHUP);
+    program.signal(SIGINT);
+    EXPECT_EQ(program.wait_exit(), exited(130)) << "the first that it has heard";
+}
+
 // Our workers ignore what they choose themselves.
 TEST_P(EnvironmentOfEveryDemo, D11_WorkersBlockNoSignalAndIgnoreNoneOfMains)
 {

@@ -66,6 +66,23 @@ TEST(StopSignals, TheSecondEndsTheProcessThoughTheLoopIsStuck)
                       128 + second);
 }
 
+// As a demo does whose last worker has gone, at that moment.
+TEST(StopSignals, OneThatComesWhenTheProgramIsEndingDoesNotKillIt)
+{
+    const auto end_with_signals = [](int count) {
+        return exit_code_of([count] {
+            {
+                asio::io_context context;
+                const app::stop_signals signals(context, [](int) {});
+            }
+            for (int i = 0; i < count; ++i)
+                ::raise(SIGTERM);
+        });
+    };
+    EXPECT_EQ(end_with_signals(1), 0);
+    EXPECT_EQ(end_with_signals(2), 143) << "and two still force it";
+}
+
 TEST(StopSignals, AClosedWindowIsOneSignalThoughTheKernelSaysItToo)
 {
     EXPECT_EQ(exit_code_of([] {
