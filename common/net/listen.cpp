@@ -34,8 +34,21 @@ tcp::endpoint endpoint_of(int fd, name_call call, const char* name)
     auto length = static_cast<socklen_t>(endpoint.capacity());
     if (call(fd, endpoint.data(), &length) != 0)
         throw last_error(name);
+    if (const auto family = endpoint.data()->sa_family; family != AF_INET && family != AF_INET6)
+        throw std::system_error(EAFNOSUPPORT, std::generic_category(), name); // a Unix path, say
     endpoint.resize(length);
     return endpoint;
+}
+
+// What Asio is to take its connections for. A server on a Unix path (Node's server.listen(path))
+// has connections that are read and written like any other.
+tcp protocol_of(int fd)
+{
+    int family = 0;
+    socklen_t length = sizeof family;
+    if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) != 0)
+        throw last_error("getsockopt SO_DOMAIN");
+    return family == AF_INET6 ? tcp::v6() : tcp::v4();
 }
 
 tcp::endpoint local_endpoint(int fd)
@@ -91,7 +104,7 @@ class server::accept_loop : public std::enable_shared_from_this<accept_loop> {
 public:
     accept_loop(asio::any_io_executor executor, unique_fd listening, connection_handler handler)
         : executor_(executor),
-          protocol_(local_endpoint(listening.get()).protocol()),
+          protocol_(protocol_of(listening.get())),
           readiness_(executor),
           pause_(executor),
           handler_(std::move(handler))

@@ -76,7 +76,8 @@ public:
     /// The descriptor number, still owned here; -1 after close() or release().
     int native_handle() const;
 
-    /// server.address(). Throws std::system_error when closed.
+    /// server.address(). Throws std::system_error when closed, and for a server on a Unix path,
+    /// which has no IP address.
     asio::ip::tcp::endpoint address() const;
 
 private:

@@ -4,8 +4,10 @@
 
 #include "net/listen.hpp"
 
+#include <asio/write.hpp>
 #include <deque>
 #include <gtest/gtest.h>
+#include <sys/un.h>
 #include <thread>
 
 namespace {
@@ -142,6 +144,37 @@ TEST_F(Accept, B4_ClosingOneCopyLeavesTheOthersListening)
     connect();
     connect();
     EXPECT_TRUE(all_accepted());
+}
+
+// Node's server.listen(path), handed to us.
+TEST(UnixPathServer, AcceptsAndHasNoAddressOfTheInternet)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = "/tmp/accept_test_" + std::to_string(::getpid());
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    ::unlink(path.c_str());
+    const auto* name = reinterpret_cast<const sockaddr*>(&address);
+    unique_fd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    ASSERT_EQ(::bind(listening.get(), name, sizeof address), 0);
+    ASSERT_EQ(::listen(listening.get(), 1), 0);
+    const unique_fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(client.get(), name, sizeof address), 0);
+    ::unlink(path.c_str());
+
+    asio::io_context context;
+    net::server server(context.get_executor(), std::move(listening));
+    try {
+        FAIL() << net::to_string(server.address());
+    } catch (const std::system_error& error) {
+        EXPECT_EQ(error.code(), std::errc::address_family_not_supported);
+    }
+    std::size_t bytes = 0;
+    server.on_connection([&](asio::ip::tcp::socket socket) {
+        bytes = asio::write(socket, asio::buffer("hello", 5));
+    });
+    context.run_one_for(std::chrono::seconds(10));
+    EXPECT_EQ(bytes, 5U);
 }
 
 } // namespace
