@@ -3,6 +3,8 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
 #include <asio/experimental/channel.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
@@ -35,6 +37,15 @@ public:
     {
         std::error_code woken;
         co_await waiting_.async_receive(asio::redirect_error(asio::use_awaitable, woken));
+    }
+
+    /// The same, but not to be cancelled: for a coroutine that owns something until the
+    /// notification, and that whoever gives up waiting for it must not tear away.
+    asio::awaitable<void> wait_without_cancellation()
+    {
+        std::error_code woken;
+        co_await waiting_.async_receive(asio::bind_cancellation_slot(
+            asio::cancellation_slot(), asio::redirect_error(asio::use_awaitable, woken)));
     }
 
     /// Returns when `condition()` is true: at once, or after the notify() that finds it so.

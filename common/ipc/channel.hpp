@@ -8,6 +8,8 @@
 #pragma once
 
 #include "ipc/handle.hpp"
+#include "ipc/message.hpp"
+#include "ipc/trace.hpp"
 #include "ipc/value.hpp"
 
 #include <asio/any_io_executor.hpp>
@@ -18,28 +20,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <sys/types.h>
 
 namespace ipc {
 
-/// The two arguments of Node's process.on('message', (message, handle) => ...).
-struct message {
-    value body;
-    ipc::handle handle; ///< empty when the message came alone
-};
-
-/// One line crossing the channel, as --trace shows it.
-struct trace_event {
-    pid_t peer;            ///< the process at the other end, as far as known
-    bool outgoing;         ///< written here (true) or read here
-    std::string_view line; ///< without the newline
-    int descriptor;        ///< its number in this process, or -1
-};
-
 struct channel_settings {
-    /// The longest line taken from the peer, in bytes; beyond it the peer is broken or hostile.
+    /// The longest line taken from the peer, in bytes; beyond it the peer is broken or hostile. One
+    /// line costs at most six times as much memory for a moment (bytes that are not UTF-8, each of
+    /// which becomes three), an honest one three times. What else a line may hold is limited in
+    /// json_text.hpp, and what it costs to look into it is said at value::json().
     std::size_t line_limit = 16 * 1024 * 1024;
 
     /// The most bytes kept waiting for a peer that does not read; beyond it send() throws
@@ -50,8 +39,15 @@ struct channel_settings {
     /// come, or from its refusal when it is sent again; zero means for ever (as in Node). Then
     /// on_ack_overdue is called. The handle stays with the channel: the peer may still take it as
     /// long as it lives, so giving it to somebody else now could serve a client twice.
+    ///
+    /// The time does not run while it is we who are out of resources, or who do not read because
+    /// nobody calls receive(). It does run while the peer leaves its socket full.
     std::chrono::milliseconds ack_timeout{0};
     std::function<void()> on_ack_overdue;
+
+    /// Does anybody here want handles? If not, each is refused (the peer keeps it, or closes it),
+    /// which is said once in a line; the messages beside them are not delivered.
+    bool takes_handles = true;
 
     /// Called for each line in both directions.
     std::function<void(const trace_event&)> trace;
@@ -60,9 +56,7 @@ struct channel_settings {
     pid_t peer = 0;
 };
 
-/// One line on stderr: what strace would show of sendmsg and recvmsg, readable. For
-/// channel_settings::trace.
-void print_trace(const trace_event& event);
+class conversation;
 
 class channel {
 public:
@@ -80,11 +74,16 @@ public:
     /// Sends a message alone. Completes when its last byte is written; while a handle of ours waits
     /// for its acknowledgement, messages wait behind it, so order is kept.
     ///
+    /// Cannot be cancelled, as what has begun to be written cannot be taken back: `send() || timer`
+    /// ends when the message has been written, and close() is the way out.
+    ///
     /// Throws channel_closed, queue_full, and std::invalid_argument for a value that is not UTF-8
     /// or that looks like one of the protocol's own messages ({"cmd": "NODE_..."}).
     asio::awaitable<void> send(value body);
 
-    /// Sends a message with a handle. Completes when the peer has acknowledged it.
+    /// Sends a message with a handle. Completes when the peer has acknowledged it. Cannot be
+    /// cancelled either: until the peer has answered, the handle may be its own. For a time limit
+    /// there is ack_timeout.
     ///
     /// Ownership: while this runs, the channel owns the descriptor and `object` is empty.
     /// Afterwards, if it arrived, a connection is closed on this side and `object` stays empty,
@@ -99,26 +98,38 @@ public:
     /// invalid_handle_type when `object` is empty, for example sent before.
     asio::awaitable<void> send(value body, handle& object);
 
+    /// The same for a handle that is given away in any case: if this throws, it is closed here.
+    asio::awaitable<void> send(value body, handle&& object);
+
     /// The next message, in the order sent; nullopt when the conversation is over.
     /// Throws protocol_error once, after the messages before it, when the peer broke the protocol.
+    /// May be cancelled (`receive() || timer`): the message is then the next receive()'s.
     ///
     /// Name what you await, as in `while (auto message = co_await channel.receive())`: g++ 12
     /// miscompiles `while (co_await channel.receive())` where the coroutine has no local variable
     /// of its own, and the program crashes.
     asio::awaitable<std::optional<message>> receive();
 
-    /// False once either side has closed.
+    /// False once either side has closed, or disconnect() has been called here.
     bool connected() const noexcept;
+
+    /// Ends the conversation in order, as Node's disconnect() does: from now on send() throws
+    /// channel_closed, but what has been sent is still delivered, handles with their
+    /// acknowledgements, and what the peer has sent meanwhile is acknowledged and can be received;
+    /// then as close(). Completes when all that has been done. A peer that does not read can hold
+    /// it up; close() ends it at any time, and to cancel this leaves it going on.
+    asio::awaitable<void> disconnect();
 
     /// Ends the conversation now: the peer reads end of file, every unfinished send() throws
     /// channel_closed, receive() gives what had arrived and then nullopt.
-    void close();
+    void close() noexcept;
 
     /// How many descriptors came that belonged to no message; they were closed.
-    std::size_t stray_descriptors() const noexcept;
+    std::size_t unclaimed_descriptors() const noexcept;
 
 private:
-    class conversation;
+    static asio::awaitable<void> give_away(std::shared_ptr<conversation> alive, value body,
+                                           handle object);
     std::shared_ptr<conversation> conversation_;
 };
 

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <stdexcept>
 #include <sys/socket.h>
-#include <system_error>
 
 namespace ipc {
 
@@ -13,7 +12,7 @@ namespace {
 // Room for the most the kernel can send. A smaller buffer is no protection: CMSG_SPACE of one int
 // and of two are equal, so a second descriptor slips in unseen, and what does not fit is lost.
 struct control_buffer {
-    alignas(cmsghdr) char bytes[CMSG_SPACE(most_descriptors * sizeof(int))];
+    alignas(cmsghdr) char bytes[CMSG_SPACE(max_descriptors * sizeof(int))];
 };
 
 } // namespace
@@ -29,7 +28,7 @@ std::size_t send_bytes(int socket, std::string_view bytes, std::span<const int> 
 {
     if (bytes.empty() && !descriptors.empty())
         throw std::invalid_argument("a descriptor needs at least one byte to travel on");
-    if (descriptors.size() > most_descriptors + 1) // one more lets a test see the kernel's EINVAL
+    if (descriptors.size() > max_descriptors + 1) // one more lets a test see the kernel's EINVAL
         throw std::invalid_argument("too many descriptors for one message");
 
     iovec data{const_cast<char*>(bytes.data()), bytes.size()}; // sendmsg does not write through it
@@ -37,7 +36,7 @@ std::size_t send_bytes(int socket, std::string_view bytes, std::span<const int> 
     header.msg_iov = &data;
     header.msg_iovlen = 1;
 
-    alignas(cmsghdr) char control[CMSG_SPACE((most_descriptors + 1) * sizeof(int))];
+    alignas(cmsghdr) char control[CMSG_SPACE((max_descriptors + 1) * sizeof(int))];
     if (!descriptors.empty()) {
         // [attach]
         const auto size = descriptors.size_bytes();
@@ -52,15 +51,13 @@ std::size_t send_bytes(int socket, std::string_view bytes, std::span<const int> 
         // [/attach]
     }
 
-    for (;;) {
-        const ssize_t sent = ::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent >= 0)
-            return static_cast<std::size_t>(sent);
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            return 0;
-        if (errno != EINTR)
-            throw std::system_error(errno, std::generic_category(), "sendmsg");
-    }
+    const ssize_t sent =
+        posix::retry([&] { return ::sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT); });
+    if (sent >= 0)
+        return static_cast<std::size_t>(sent);
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return 0;
+    throw posix::last_error("sendmsg");
 }
 
 received receive_bytes(int socket, std::span<char> buffer, std::vector<unique_fd>& descriptors)
@@ -73,10 +70,11 @@ received receive_bytes(int socket, std::span<char> buffer, std::vector<unique_fd
     header.msg_control = control.bytes;
     header.msg_controllen = sizeof control.bytes;
 
-    ssize_t size = 0;
-    do // MSG_CMSG_CLOEXEC: there must be no moment in which a fork could inherit them
-        size = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    while (size < 0 && errno == EINTR);
+    descriptors.reserve(descriptors.size() + max_descriptors); // afterwards nothing may throw
+
+    // MSG_CMSG_CLOEXEC: there must be no moment in which a fork could inherit them.
+    const ssize_t size =
+        posix::retry([&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT); });
 
     received result;
     if (size < 0) {
@@ -85,7 +83,7 @@ received receive_bytes(int socket, std::span<char> buffer, std::vector<unique_fd
         else if (errno == ECONNRESET) // the peer closed with something of ours unread
             result.end = true;
         else
-            throw std::system_error(errno, std::generic_category(), "recvmsg");
+            throw posix::last_error("recvmsg");
         return result;
     }
     result.size = static_cast<std::size_t>(size);

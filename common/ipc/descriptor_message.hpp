@@ -4,7 +4,7 @@
 // Sources: unix(7), cmsg(3), recvmsg(2). Notes: chapter 02.
 #pragma once
 
-#include "unique_fd.hpp"
+#include "posix.hpp"
 
 #include <cstddef>
 #include <span>
@@ -14,7 +14,7 @@
 namespace ipc {
 
 /// The kernel refuses more descriptors in one message (SCM_MAX_FD, unix(7)).
-inline constexpr std::size_t most_descriptors = 253;
+inline constexpr std::size_t max_descriptors = 253;
 
 /// Writes as much of `bytes` as the socket takes now and returns how much; 0 means it would block,
 /// and then nothing has gone, neither bytes nor descriptor.
@@ -42,7 +42,8 @@ struct received {
 /// Reads up to `buffer.size()` bytes and appends the descriptors that came with them, each owned at
 /// once and close-on-exec. Bytes written before a descriptor's first byte may come in the same
 /// read, bytes written after its message never do; so two messages' descriptors never mix, but a
-/// descriptor may come long before the end of its line. Throws std::system_error.
+/// descriptor may come long before the end of its line. Throws std::system_error, and then nothing
+/// has been read.
 received receive_bytes(int socket, std::span<char> buffer, std::vector<unique_fd>& descriptors);
 
 } // namespace ipc

@@ -1,9 +1,14 @@
 #include "ipc/handle.hpp"
 
+#include "ipc/received_segments.hpp"
+#include "posix.hpp"
+
+#include <arpa/inet.h>
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <cxxabi.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <optional>
 #include <string>
@@ -48,18 +53,47 @@ std::string describe_non_socket(int fd)
 
 using name_call = int (*)(int, sockaddr*, socklen_t*);
 
-// An AF_UNIX socket without a path, or a TCP socket without a port, is "unnamed" (unix(7)).
-bool has_name(int fd, name_call call)
+struct socket_name {
+    sockaddr_storage address{};
+    socklen_t length = 0; // 0: it has none
+};
+
+socket_name name_of(int fd, name_call call)
 {
-    sockaddr_storage name{};
-    socklen_t length = sizeof name;
-    if (call(fd, reinterpret_cast<sockaddr*>(&name), &length) != 0)
+    socket_name name;
+    name.length = sizeof name.address;
+    if (call(fd, reinterpret_cast<sockaddr*>(&name.address), &name.length) != 0)
+        name.length = 0;
+    return name;
+}
+
+// An AF_UNIX socket without a path is "unnamed" (unix(7)): an end of a socketpair is, and so is the
+// client of a server, but not the server's end of the connection.
+bool has_path(const socket_name& name)
+{
+    return name.length > sizeof(sa_family_t);
+}
+
+bool is_bound_stream(int fd)
+{
+    const auto name = name_of(fd, ::getsockname);
+    if (socket_option(fd, SO_TYPE) != SOCK_STREAM || name.length == 0 ||
+        name_of(fd, ::getpeername).length > 0)
         return false;
-    if (name.ss_family == AF_INET)
-        return reinterpret_cast<const sockaddr_in&>(name).sin_port != 0;
-    if (name.ss_family == AF_INET6)
-        return reinterpret_cast<const sockaddr_in6&>(name).sin6_port != 0;
-    return length > sizeof(sa_family_t);
+    if (name.address.ss_family == AF_INET)
+        return reinterpret_cast<const sockaddr_in&>(name.address).sin_port != 0;
+    if (name.address.ss_family == AF_INET6)
+        return reinterpret_cast<const sockaddr_in6&>(name.address).sin6_port != 0;
+    return name.address.ss_family == AF_UNIX && has_path(name);
+}
+
+/// Is there somebody at the other end, or has there been, until he reset the connection?
+bool is_connected(int fd, int family)
+{
+    const auto peer = name_of(fd, ::getpeername);
+    if (family == AF_UNIX)
+        return peer.length > 0 && (has_path(peer) || has_path(name_of(fd, ::getsockname)));
+    return peer.length > 0 || has_received_segments(fd);
 }
 
 } // namespace
@@ -76,22 +110,57 @@ handle::kind handle::kind_of(int fd)
         throw invalid_handle_type("a socket that is no TCP or Unix stream", send_instead);
     if (socket_option(fd, SO_ACCEPTCONN) == 1)
         return kind::server;
-    // Not getpeername alone: it fails for a connection that the client has reset meanwhile, which
-    // is still a connection and must be handed on and closed like any other.
-    if (has_name(fd, ::getsockname) || has_name(fd, ::getpeername))
+    if (is_connected(fd, *family))
         return kind::connection;
-    throw invalid_handle_type(family == AF_UNIX
+    throw invalid_handle_type(family == AF_UNIX && name_of(fd, ::getpeername).length > 0
                                   ? "an end of a socketpair, such as a channel"
                                   : "a socket that is neither connected nor listening",
                               send_instead);
 }
 
-unique_fd handle::duplicate(int fd)
+handle::kind handle::kind_as(std::string_view type, int fd)
 {
-    unique_fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    if (!copy)
-        throw std::system_error(errno, std::generic_category(), "fcntl F_DUPFD_CLOEXEC");
-    return copy;
+    if (type != "net.Socket" && type != "net.Server" && type != "net.Native")
+        return kind::none;
+    auto is = kind::none;
+    try {
+        is = kind_of(fd);
+    } catch (const invalid_handle_type&) {
+    }
+    if (type == "net.Native") // a bare handle: what it is decides
+        return is;
+    if (type == "net.Socket")
+        return is == kind::connection ? is : kind::none;
+    // For a connection, and for what is not even bound, listen fails; but TCP would bind it to some
+    // port then, and listen there.
+    if (is == kind::none && is_bound_stream(fd) && ::listen(fd, SOMAXCONN) == 0)
+        return kind::server;
+    return is == kind::server ? is : kind::none;
+}
+
+std::string handle::address_of(int fd)
+{
+    const auto name = name_of(fd, ::getsockname);
+    if (name.length == 0)
+        throw posix::last_error("getsockname");
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (name.address.ss_family == AF_INET) {
+        const auto& address = reinterpret_cast<const sockaddr_in&>(name.address);
+        ::inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size());
+        return std::string(text.data()) + ':' + std::to_string(ntohs(address.sin_port));
+    }
+    if (name.address.ss_family == AF_INET6) {
+        const auto& address = reinterpret_cast<const sockaddr_in6&>(name.address);
+        ::inet_ntop(AF_INET6, &address.sin6_addr, text.data(), text.size());
+        return '[' + std::string(text.data()) + "]:" + std::to_string(ntohs(address.sin6_port));
+    }
+    if (name.address.ss_family != AF_UNIX)
+        throw std::system_error(EAFNOSUPPORT, std::generic_category(), "getsockname");
+    const auto& address = reinterpret_cast<const sockaddr_un&>(name.address);
+    const std::string_view path(address.sun_path, name.length - offsetof(sockaddr_un, sun_path));
+    if (path.starts_with('\0')) // an abstract name, which is no path (unix(7))
+        return '@' + std::string(path.substr(1));
+    return std::string(path.substr(0, path.find('\0')));
 }
 
 void handle::refuse(const char* mangled_type, const char* instead)
@@ -110,11 +179,9 @@ connection handle::connection(asio::any_io_executor executor) &&
     // O_NONBLOCK belongs to the open socket, not to the number: the sender should have set it, but
     // what a peer should do is not what it does. Never the other way round: others share this
     // socket.
-    if (::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_NONBLOCK) != 0)
-        throw std::system_error(errno, std::generic_category(), "fcntl F_SETFL");
-    socket.assign(family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd_.get());
-    (void)fd_.release();
-    return {std::move(socket), std::move(lease_)};
+    posix::set_non_blocking(fd_.get());
+    posix::assign(socket, fd_, family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4());
+    return ipc::connection(std::move(socket), std::move(lease_));
 }
 
 } // namespace ipc

@@ -3,13 +3,14 @@
 #pragma once
 
 #include "ipc/error.hpp"
-#include "unique_fd.hpp"
+#include "posix.hpp"
 
 #include <asio/any_io_executor.hpp>
 #include <asio/ip/tcp.hpp>
 
 #include <concepts>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <typeinfo>
@@ -18,10 +19,27 @@ namespace ipc {
 
 /// A connection that came over the channel. Keep both members together: the peer may ask how many
 /// of the sockets it gave us are still open (Node's server.getConnections() and server.close() do),
-/// and the lease is what is counted. Destroy it when the socket is closed.
+/// and the lease is what is counted. It ends after the socket has closed; close the socket before
+/// you let go of the lease alone.
+///
+/// A connection over a Unix path can be read and written like any other; its endpoints are no IP
+/// addresses: ask handle::address_of().
 struct connection {
+    explicit connection(asio::ip::tcp::socket with, std::shared_ptr<const void> counted = {})
+        : lease(std::move(counted)), socket(std::move(with))
+    {
+    }
+    connection(connection&&) = default;
+    connection& operator=(connection&& other)
+    {
+        socket = std::move(other.socket); // closes ours, and only then
+        lease = std::move(other.lease);
+        return *this;
+    }
+    ~connection() = default;
+
+    std::shared_ptr<const void> lease; // declared first: destroyed last
     asio::ip::tcp::socket socket;
-    std::shared_ptr<const void> lease;
 };
 
 /// Owns one descriptor that may be sent, or none.
@@ -31,7 +49,14 @@ public:
 
     handle() noexcept = default;
     handle(handle&&) noexcept = default;
-    handle& operator=(handle&&) noexcept = default;
+    handle& operator=(handle&& other) noexcept
+    {
+        kind_ = other.kind_;
+        fd_ = std::move(other.fd_); // closes ours, and only then ends its lease
+        lease_ = std::move(other.lease_);
+        return *this;
+    }
+    ~handle() = default;
 
     /// From anything that owns a descriptor (native_handle() and release()): a socket, an acceptor,
     /// a net::server. As everywhere in C++, an rvalue is moved from and an lvalue is copied: the
@@ -51,7 +76,7 @@ public:
                       }) {
             kind_ = kind_of(object.native_handle());
             if constexpr (std::is_lvalue_reference_v<T>)
-                fd_ = duplicate(object.native_handle());
+                fd_ = posix::duplicate(object.native_handle());
             else
                 fd_ = unique_fd(object.release());
         } else if constexpr (requires { std::remove_cvref_t<T>::send_instead; }) {
@@ -66,7 +91,7 @@ public:
 
     /// From a descriptor whose kind is known, as the receiving channel knows it.
     handle(kind what, unique_fd fd, std::shared_ptr<const void> lease = {}) noexcept
-        : kind_(what), fd_(std::move(fd)), lease_(std::move(lease))
+        : kind_(what), lease_(std::move(lease)), fd_(std::move(fd))
     {
     }
 
@@ -78,28 +103,43 @@ public:
     int native_handle() const noexcept { return fd_.get(); }
 
     /// Gives the descriptor to the caller, a server for net::server, say. This handle is empty
-    /// afterwards.
+    /// afterwards. (For a connection, connection() gives what is counted along with it.)
     [[nodiscard]] unique_fd release() noexcept { return std::move(fd_); }
 
-    /// The connection, moved out. Precondition: is_connection(). Throws std::system_error.
+    /// The connection, moved out. Precondition: is_connection(). Throws std::system_error, for
+    /// instance when this process can watch no other socket, and then it is still here: handle it
+    /// for this one connection.
     ipc::connection connection(asio::any_io_executor executor) &&;
 
     /// Drops this process's copy: close(2), never shutdown(2), which would end it for all holders.
-    void close() noexcept { fd_.reset(); }
+    void close() noexcept
+    {
+        fd_.reset();
+        lease_.reset();
+    }
 
-    /// What the kernel says `fd` is: of TCP sockets one that listens is a server, and every other
-    /// one that has a port a connection, as one that was reset looks like one that is only bound.
-    /// Throws invalid_handle_type for the rest, and for an end of a socketpair (a channel sent over
-    /// a channel can tie a knot that only the kernel's garbage collector unties).
+    /// What the kernel says `fd` is: a socket that listens is a server, one that is connected, or
+    /// was until the other side reset it, a connection. Throws invalid_handle_type for the rest:
+    /// also for a socket that is only bound, and for an end of a socketpair (a channel sent over a
+    /// channel can tie a knot that only the kernel's garbage collector unties).
     static kind kind_of(int fd);
 
+    /// What a received `fd` is for us, when its envelope calls it `type` (Node's "net.Socket",
+    /// "net.Server", "net.Native"); kind::none when nobody could use it as that. Node's cluster,
+    /// and any net.Server, may send a socket that is bound and does not listen yet: the receiver
+    /// listens, and that is done here.
+    static kind kind_as(std::string_view type, int fd);
+
+    /// Where the socket is: "127.0.0.1:8888", "[::1]:8888", "/run/app.sock", "@abstract" or, for an
+    /// end of a Unix connection that has no path, "". Throws std::system_error.
+    static std::string address_of(int fd);
+
 private:
-    static unique_fd duplicate(int fd);
     [[noreturn]] static void refuse(const char* mangled_type, const char* instead);
 
     kind kind_ = kind::none;
+    std::shared_ptr<const void> lease_; // declared before the descriptor: ends after it
     unique_fd fd_;
-    std::shared_ptr<const void> lease_;
 };
 
 } // namespace ipc

@@ -41,7 +41,7 @@ public:
         searched_ = end;
         if (newline == std::string::npos) {
             if (begin_ == buffer_.size() && buffer_.capacity() > 1024 * 1024)
-                release_memory();
+                clear();
             return false;
         }
         line = std::string_view(buffer_).substr(begin_, newline - begin_);
@@ -52,13 +52,14 @@ public:
     /// Is the beginning of a line waiting for its end?
     bool partial() const { return begin_ != buffer_.size(); }
 
-private:
-    void release_memory() // after a very long line
+    /// Forgets what has been fed, and gives its memory back.
+    void clear()
     {
         buffer_ = {};
         begin_ = searched_ = 0;
     }
 
+private:
     std::size_t limit_;
     std::string buffer_;
     std::size_t begin_ = 0;    // start of the next line

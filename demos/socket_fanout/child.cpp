@@ -20,8 +20,9 @@ using asio::awaitable;
 
 namespace {
 
-awaitable<void> answer(ipc::connection connection, std::string msg, std::chrono::milliseconds delay)
+awaitable<void> answer(ipc::handle handle, std::string msg, std::chrono::milliseconds delay)
 {
+    auto connection = std::move(handle).connection(co_await asio::this_coro::executor);
     co_await app::delay(delay);
     co_await net::end(connection.socket, msg + " 子进程：" + std::to_string(::getpid()));
 }
@@ -32,11 +33,9 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
 
     // [answer]
     while (auto message = co_await parent.receive()) {
-        if (message->handle.is_connection()) {
-            auto connection = std::move(message->handle).connection(executor);
-            app::spawn(executor,
-                       answer(std::move(connection), message->body.to_string(), options.delay));
-        }
+        if (message->handle.is_connection())
+            app::spawn(executor, answer(std::move(message->handle), message->body.to_string(),
+                                        options.delay));
     }
     // [/answer]
 } // The parent has hung up: what is open is answered, and the process ends.

@@ -29,8 +29,8 @@ using asio::ip::tcp;
 
 namespace {
 
-// Says one line and ends. `connection` brings its lease along: when it goes, the parent may be
-// told.
+// Says one line and ends. `connection` brings its lease along: when it has closed, the parent may
+// be told.
 awaitable<void> answer(ipc::connection connection, std::string verb)
 {
     co_await net::end(connection.socket, verb + " by " + std::to_string(::getpid()) + "\n");
@@ -48,7 +48,8 @@ awaitable<void> follow(ipc::channel& parent, asio::io_context& context)
         if (handle.is_server()) {
             auto& server = servers.emplace_back(executor, handle.release());
             server.on_connection([executor](tcp::socket socket) {
-                asio::co_spawn(executor, answer({std::move(socket), {}}, "served"), asio::detached);
+                asio::co_spawn(executor, answer(ipc::connection(std::move(socket)), "served"),
+                               asio::detached);
             });
         } else if (handle.is_connection()) {
             auto connection = std::move(handle).connection(executor);

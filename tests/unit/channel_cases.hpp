@@ -12,6 +12,7 @@ namespace channel_cases {
 
 enum channel_outcome {
     delivered, ///< to receive(), as it is
+    answered,  ///< not delivered, and an answer comes
     ignored,   ///< not the user's business, and no answer
     refused,   ///< answered with a NACK
     broken,    ///< the end of the channel
@@ -35,6 +36,9 @@ inline const std::vector<channel_case> all{
     {"number",                   "1e+21",                                                              delivered},
     {"null",                     "null",                                                               delivered},
     {"object",                   R"({"a":[1,2,{"b":null}]})",                                          delivered},
+    {"not_utf8",                 "\"\xff\xfe\"",                                                       delivered},
+    {"half_a_surrogate_pair",    R"("\ud800")",                                                        delivered},
+    {"half_in_a_key",            R"({"\udc00":1})",                                                    delivered},
     {"cmd_of_no_more_than_NODE", R"({"cmd":"NODE_"})",                                                 delivered},
     {"cmd_in_small_letters",     R"({"cmd":"node_foo"})",                                              delivered},
     {"cmd_that_is_a_number",     R"({"cmd":7})",                                                       delivered},
@@ -42,16 +46,18 @@ inline const std::vector<channel_case> all{
     {"cmd_further_in",           R"({"x":{"cmd":"NODE_foo"}})",                                        delivered},
 
     {"unknown_internal",         R"({"cmd":"NODE_foo"})",                                              ignored},
+    {"unknown_with_half_a_pair", R"({"cmd":"NODE_foo","x":"\ud83d"})",                                 ignored},
     {"debug_enabled",            R"({"cmd":"NODE_DEBUG_ENABLED"})",                                    ignored},
     {"cluster",                  R"({"cmd":"NODE_CLUSTER","act":"online","seq":0})",                   ignored},
     {"surplus_ack",              R"({"cmd":"NODE_HANDLE_ACK"})",                                       ignored},
     {"surplus_nack",             R"({"cmd":"NODE_HANDLE_NACK"})",                                      ignored},
-    {"count_of_a_strange_key",   R"({"cmd":"NODE_SOCKET_GET_COUNT","key":"k"})",                       ignored},
+    {"count_of_a_strange_key",   R"({"cmd":"NODE_SOCKET_GET_COUNT","key":"k"})",                       answered},
     {"count_of_no_key",          R"({"cmd":"NODE_SOCKET_GET_COUNT"})",                                 ignored},
-    {"close_of_a_strange_key",   R"({"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":"k"})",                    ignored},
+    {"close_of_a_strange_key",   R"({"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":"k"})",                    answered},
 
     {"connection",               R"({"cmd":"NODE_HANDLE","type":"net.Socket","msg":"m","key":"k"})",   refused},
     {"server",                   R"({"cmd":"NODE_HANDLE","type":"net.Server","msg":1})",               refused},
+    {"connection_and_half_a_pair", R"({"cmd":"NODE_HANDLE","type":"net.Socket","msg":"\ud83d"})",      refused},
     {"bare_handle",              R"({"cmd":"NODE_HANDLE","type":"net.Native"})",                       refused},
     {"handle_of_no_type",        R"({"cmd":"NODE_HANDLE"})",                                           refused},
     {"handle_of_a_strange_type", R"({"cmd":"NODE_HANDLE","type":7,"msg":{"cmd":"NODE_foo"}})",         refused},
@@ -62,11 +68,11 @@ inline const std::vector<channel_case> all{
     {"empty",                    "",                                                                   broken},
     {"object_without_end",       R"({"a":1)",                                                          broken},
     {"two_values",               "1 2",                                                                broken},
-    {"not_utf8",                 "\"\xff\xfe\"",                                                       broken},
     {"undefined",                "undefined",                                                          broken},
     {"escape_sequence",          "\x1b[31mred",                                                        broken},
     {"envelope_without_end",     R"({"cmd":"NODE_HANDLE")",                                            broken},
-    {"half_a_surrogate_pair",    R"("\ud800")",                                                        broken},
+    {"nul_behind_the_value",     std::string("1\0", 2),                                                broken},
+    {"beyond_a_double",          "1e400",                                                              broken},
 };
 // clang-format on
 

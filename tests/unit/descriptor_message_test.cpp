@@ -74,7 +74,7 @@ TEST_F(DescriptorMessage, A4_RefusesADescriptorWithNoByteToTravelOn)
 TEST_F(DescriptorMessage, A9_ReportsTooManyAndClosedDescriptorsAndStaysUsable)
 {
     const auto fd = unix_pair().first;
-    const std::vector<int> too_many(ipc::most_descriptors + 1, fd.get());
+    const std::vector<int> too_many(ipc::max_descriptors + 1, fd.get());
     EXPECT_THROW(ipc::send_bytes(left.get(), "x", too_many), std::system_error);
     EXPECT_THROW(ipc::send_bytes(left.get(), "x", 12345), std::system_error);
     EXPECT_EQ(ipc::send_bytes(left.get(), "y", fd.get()), 1U);
@@ -87,11 +87,11 @@ TEST_F(DescriptorMessage, A6_TakesAsManyDescriptorsAsTheKernelCanSendAndOwnsEach
 {
     const auto fd = unix_pair().first;
     const auto before = open_descriptors();
-    const std::vector<int> many(ipc::most_descriptors, fd.get());
+    const std::vector<int> many(ipc::max_descriptors, fd.get());
     ipc::send_bytes(left.get(), "x", many);
     const auto got = receive();
     EXPECT_FALSE(got.truncated);
-    EXPECT_EQ(descriptors.size(), ipc::most_descriptors);
+    EXPECT_EQ(descriptors.size(), ipc::max_descriptors);
     descriptors.clear();
     EXPECT_EQ(open_descriptors(), before);
 }

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/un.h>
+#include <tuple>
 
 using namespace ipc_test;
 using ipc::handle;
@@ -53,7 +54,112 @@ TEST(Handle, E1_RefusesEverythingElseAndNamesIt)
     expect_refused(unique_fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)).get(), "UDP");
     expect_refused(unique_fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)).get(),
                    "neither connected");
+    expect_refused(tcp_server(false).get(), "neither connected"); // bound, and no more than that
     expect_refused(12345, "closed descriptor");
+}
+
+/// A Unix socket on a path of its own that goes with it; what is done with it is the caller's.
+class unix_socket {
+public:
+    explicit unix_socket(const std::string& name)
+        : path("/tmp/ipc_handle_test_" + std::to_string(::getpid()) + "_" + name),
+          fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    {
+        ::unlink(path.c_str());
+        const auto address = name_of();
+        if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+            throw std::system_error(errno, std::generic_category(), path);
+    }
+    ~unix_socket() { ::unlink(path.c_str()); }
+
+    unique_fd connect() const
+    {
+        unique_fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const auto address = name_of();
+        if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address))
+            throw std::system_error(errno, std::generic_category(), path);
+        return client;
+    }
+
+    const std::string path;
+    const unique_fd fd;
+
+private:
+    sockaddr_un name_of() const
+    {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        return address;
+    }
+};
+
+TEST(Handle, KnowsTheSocketsOfAUnixPathApart)
+{
+    const unix_socket server("server");
+    expect_refused(server.fd.get(), "neither connected");
+    ASSERT_EQ(::listen(server.fd.get(), 1), 0);
+    EXPECT_EQ(handle::kind_of(server.fd.get()), handle::kind::server);
+    const auto client = server.connect();
+    const unique_fd accepted(::accept4(server.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    EXPECT_EQ(handle::kind_of(client.get()), handle::kind::connection);
+    EXPECT_EQ(handle::kind_of(accepted.get()), handle::kind::connection);
+
+    EXPECT_EQ(handle::address_of(server.fd.get()), server.path);
+    EXPECT_EQ(handle::address_of(accepted.get()), server.path);
+    EXPECT_EQ(handle::address_of(client.get()), "");
+}
+
+TEST(Handle, SaysWhereASocketIs)
+{
+    const auto server = tcp_server();
+    EXPECT_EQ(handle::address_of(server.get()),
+              "127.0.0.1:" + std::to_string(port_of(server.get())));
+    EXPECT_THROW(handle::address_of(-1), std::system_error);
+    const unique_fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    EXPECT_THROW(handle::address_of(null.get()), std::system_error);
+
+    unique_fd six(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_addr = in6addr_loopback;
+    if (six && ::bind(six.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+        EXPECT_TRUE(handle::address_of(six.get()).starts_with("[::1]:"));
+    }
+}
+
+TEST(Handle, WhatAnEnvelopeCallsItDecidesWithTheKernel)
+{
+    constexpr auto none = handle::kind::none;
+    constexpr auto connection = handle::kind::connection;
+    constexpr auto server = handle::kind::server;
+    const auto listening = tcp_server();
+    const auto bound = tcp_server(false);
+    const unique_fd unbound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto [accepted, client] = tcp_pair();
+    const unix_socket path("bound");
+    const unique_fd udp(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const std::vector<std::tuple<std::string, int, handle::kind>> cases{
+        {"net.Socket", accepted.get(), connection},
+        {"net.Socket", listening.get(), none},
+        {"net.Socket", bound.get(), none},
+        {"net.Server", accepted.get(), none},
+        {"net.Server", listening.get(), server},
+        {"net.Server", unbound.get(), none},
+        {"net.Server", udp.get(), none},
+        {"net.Native", accepted.get(), connection},
+        {"net.Native", listening.get(), server},
+        {"net.Native", udp.get(), none},
+        {"net.Native", unbound.get(), none},
+        {"net.Sock", accepted.get(), none},
+        {"", accepted.get(), none},
+        {"net.Server", path.fd.get(), server},
+        {"net.Server", bound.get(), server}, // the last two listen now
+    };
+    for (const auto& [type, fd, kind] : cases)
+        EXPECT_EQ(handle::kind_as(type, fd), kind) << type << " " << fd;
+    EXPECT_EQ(handle::kind_of(bound.get()), server);
+    EXPECT_EQ(handle::kind_of(path.fd.get()), server);
 }
 
 TEST(Handle, A20_RefusesTheEndOfAChannel)

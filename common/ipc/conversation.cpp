@@ -1,0 +1,443 @@
+#include "ipc/conversation.hpp"
+
+#include "ipc/descriptor_message.hpp"
+#include "ipc/error.hpp"
+#include "ipc/json_text.hpp"
+#include "log.hpp"
+#include "posix.hpp"
+
+#include <asio/error.hpp>
+#include <asio/this_coro.hpp>
+
+#include <array>
+#include <new>
+#include <system_error>
+#include <utility>
+
+namespace ipc {
+
+namespace {
+
+// One turn of reading: a peer that never stops talking must leave us time for everybody else. In
+// the last turn, what the socket buffer holds is read to the end.
+constexpr int max_reads = 16;
+constexpr int max_last_reads = 4096;
+
+constexpr std::chrono::milliseconds pause_without_resources{10};
+
+} // namespace
+
+conversation::conversation(const asio::any_io_executor& executor, unique_fd socket,
+                           channel_settings settings)
+    : settings_(std::move(settings)),
+      socket_(executor),
+      changed_(executor),
+      outgoing_(settings_.queue_limit),
+      deadline_(executor, settings_.ack_timeout, settings_.on_ack_overdue),
+      lines_(settings_.line_limit),
+      received_(settings_.line_limit),
+      resources_(executor),
+      closed_error_(std::make_exception_ptr(channel_closed())),
+      no_memory_error_(std::make_exception_ptr(protocol_error("no memory for what it sends")))
+{
+    posix::set_close_on_exec(socket.get());
+    posix::set_non_blocking(socket.get());
+    posix::assign(socket_, socket);
+}
+
+asio::awaitable<void> conversation::send(value body, handle* object)
+{
+    if (!connected())
+        throw channel_closed();
+    if (object && !*object)
+        throw invalid_handle_type("an empty handle: closed, or sent before",
+                                  "send each connection once");
+    auto line = object ? wire::encode(body, object->is_server() ? "net.Server" : "net.Socket")
+                       : wire::encode(body);
+    if (!outgoing_.has_room_for(line.size()))
+        throw queue_full();
+    const auto sent = object ? outgoing_.push(std::move(line), std::move(*object))
+                             : outgoing_.push(std::move(line));
+    write();
+    read_on_if_there_is_room(); // its acknowledgement may be behind what nobody has received
+
+    if (!sent->is_settled) {
+        sent->settled.emplace(socket_.get_executor());
+        co_await sent->settled->wait_without_cancellation();
+    }
+    if (object)
+        *object = std::move(sent->object);
+    if (sent->error)
+        std::rethrow_exception(sent->error);
+}
+
+asio::awaitable<std::optional<message>> conversation::receive()
+{
+    for (;;) {
+        if (auto next = received_.pop()) {
+            read_on_if_there_is_room();
+            co_return next;
+        }
+        if (broken_)
+            std::rethrow_exception(std::exchange(broken_, nullptr));
+        if (!open_)
+            co_return std::nullopt;
+        co_await changed_.wait();
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) // it takes no message with it
+            throw std::system_error(asio::error::operation_aborted);
+    }
+}
+
+asio::awaitable<void> conversation::disconnect()
+{
+    ending_ = true;
+    end_if_all_is_done();
+    co_await changed_.wait_until([this] { return !open_; });
+}
+
+// After disconnect(). What the peer has sent so far is read once more: its handles are
+// acknowledged, which may be something to write again.
+void conversation::end_if_all_is_done()
+{
+    if (!open_ || !ending_ || is_reading_ || !outgoing_.is_empty())
+        return;
+    if (std::exchange(has_read_to_the_end_, true))
+        return close();
+    read_some();
+}
+
+// The end for whatever reason; afterwards nothing waits for anything.
+void conversation::close() noexcept
+{
+    if (!std::exchange(open_, false))
+        return;
+    std::error_code ignored;
+    socket_.close(ignored);
+    deadline_.stop();
+    resources_.cancel();
+    unpaired_.clear();
+    outgoing_.close(closed_error_);
+    changed_.notify();
+}
+
+void conversation::break_off(std::string_view why) noexcept
+{
+    try {
+        broken_ = std::make_exception_ptr(protocol_error(std::string(why)));
+    } catch (const std::bad_alloc&) {
+        broken_ = no_memory_error_;
+    }
+    close();
+}
+
+// ---- writing -----------------------------------------------------------------------------------
+
+void conversation::write()
+{
+    while (open_ && !peer_is_gone_ && !writing_waits_ && !resources_wanted_ && outgoing_.front()) {
+        const transfer& next = *outgoing_.front();
+        const int descriptor = next.descriptor();
+        std::size_t size = 0;
+        try {
+            size = send_bytes(socket_.native_handle(), next.rest(), descriptor);
+        } catch (const std::system_error& error) {
+            if (!posix::out_of_resources(error.code()))
+                return end_after_last_words();
+            wait_for_resources();
+            break;
+        }
+        if (size == 0) {
+            write_when_possible();
+            break;
+        }
+        if (next.written == 0)
+            trace(true, std::string_view(next.line).substr(0, next.line.size() - 1), descriptor);
+        outgoing_.wrote(size);
+    }
+    watch_acknowledgements();
+    end_if_all_is_done();
+}
+
+void conversation::write_when_possible()
+{
+    writing_waits_ = true;
+    socket_.async_wait(asio::posix::stream_descriptor::wait_write,
+                       [self = shared_from_this()](std::error_code) {
+                           self->writing_waits_ = false;
+                           self->write();
+                       });
+}
+
+// EPIPE: the peer has closed. What it said before, an ACK perhaps, is still there to be read; when
+// that has been done, read_some() closes.
+void conversation::end_after_last_words()
+{
+    peer_is_gone_ = true;
+    if (!is_reading_)
+        read_some();
+}
+
+void conversation::answer(std::string line, bool urgent)
+{
+    if (!open_)
+        return;
+    if (!outgoing_.push_answer(std::move(line), urgent))
+        return break_off("it does not read our answers");
+    write();
+}
+
+// The oldest handle in doubt has its deadline; when that changes, the next has it.
+void conversation::watch_acknowledgements()
+{
+    const transfer* oldest = outgoing_.in_doubt();
+    if (oldest == watched_)
+        return;
+    watched_ = oldest;
+    if (oldest)
+        deadline_.start();
+    else
+        deadline_.stop();
+}
+
+// ---- out of resources --------------------------------------------------------------------------
+
+// Kernel memory, or descriptors of this user between processes (ETOOMANYREFS): it passes by itself,
+// and readiness would not tell when.
+void conversation::wait_for_resources()
+{
+    if (std::exchange(resources_wanted_, true))
+        return;
+    tell_whose_time_it_is();
+    resources_.expires_after(pause_without_resources);
+    resources_.async_wait([self = shared_from_this()](std::error_code) {
+        self->resources_wanted_ = false;
+        self->write();
+        self->read_on_if_there_is_room();
+        self->tell_whose_time_it_is();
+    });
+}
+
+void conversation::tell_whose_time_it_is()
+{
+    deadline_.is_our_time(reading_waits_ || resources_wanted_);
+}
+
+// ---- reading -----------------------------------------------------------------------------------
+
+// Asio waits, we read: its read functions know no control data and would lose descriptors.
+void conversation::wait_for_input()
+{
+    socket_.async_wait(asio::posix::stream_descriptor::wait_read,
+                       [self = shared_from_this()](std::error_code error) {
+                           if (error || !self->open_)
+                               return;
+                           self->read_some();
+                           if (self->open_ && !self->reading_waits_)
+                               self->wait_for_input();
+                       });
+}
+
+void conversation::read_on_if_there_is_room()
+{
+    if (!open_ || !reading_waits_ || resources_wanted_ ||
+        !received_.has_room(outgoing_.in_doubt() != nullptr))
+        return;
+    reading_waits_ = false;
+    tell_whose_time_it_is();
+    wait_for_input();
+}
+
+void conversation::read_some()
+{
+    is_reading_ = true;
+    try {
+        read_a_turn();
+    } catch (const std::bad_alloc&) {
+        lines_.clear(); // makes room enough to say so
+        break_off("no memory for what it sends");
+    } catch (const std::exception& error) { // broken protocol, or a call that should not fail
+        break_off(error.what());
+    }
+    is_reading_ = false;
+    if (peer_is_gone_)
+        close();
+    end_if_all_is_done();
+}
+
+void conversation::read_a_turn()
+{
+    const bool is_last = peer_is_gone_ || ending_;
+    std::array<char, 64 * 1024> buffer;
+    for (int reads = 0; reads < (is_last ? max_last_reads : max_reads); ++reads) {
+        if (!open_ || (reading_waits_ && !is_last))
+            return;
+        received got;
+        try {
+            got = receive_bytes(socket_.native_handle(), buffer, unpaired_);
+        } catch (const std::system_error& error) {
+            if (!posix::out_of_resources(error.code()))
+                throw;
+            reading_waits_ = true;
+            return wait_for_resources();
+        }
+        if (got.truncated)
+            warn("no room for a descriptor that was sent here (ulimit -n)");
+        if (got.would_block)
+            return;
+        if (got.end)
+            return close();
+        lines_.feed({buffer.data(), got.size});
+        std::string_view line;
+        while (open_ && lines_.next(line))
+            on_line(line);
+        // A line that has begun may own the descriptor that came with its first byte.
+        close_unclaimed(lines_.partial() ? 1 : 0);
+        reading_waits_ = received_.is_full(outgoing_.in_doubt() != nullptr);
+        tell_whose_time_it_is();
+        // Probably that was all; if not, waiting finds it. It spares one call per message.
+        if (!is_last && !lines_.partial())
+            return;
+    }
+}
+
+/// Closes what belongs to no message: all descriptors but the first `claimed`.
+void conversation::close_unclaimed(std::size_t claimed)
+{
+    if (unpaired_.size() <= claimed)
+        return;
+    const auto count = unpaired_.size() - claimed;
+    unclaimed_ += count;
+    warn(std::to_string(count) + " descriptor(s) that belong to no message");
+    unpaired_.resize(claimed);
+}
+
+// ---- what the peer says ------------------------------------------------------------------------
+
+void conversation::on_line(std::string_view line)
+{
+    auto decoded = wire::decode(line);
+    const bool takes_descriptor =
+        std::holds_alternative<wire::envelope>(decoded) && !unpaired_.empty();
+    trace(false, line, takes_descriptor ? unpaired_.front().get() : -1);
+    std::visit([&](auto& said) { on(said, line.size()); }, decoded);
+}
+
+void conversation::on(wire::user_message& said, std::size_t size)
+{
+    deliver({std::move(said.body), {}}, size);
+}
+
+void conversation::on(wire::envelope& said, std::size_t size)
+{
+    const auto refuse = [this] { answer(std::string(wire::refusal_line), true); };
+    if (unpaired_.empty())
+        return refuse();
+    unique_fd fd = std::move(unpaired_.front());
+    unpaired_.erase(unpaired_.begin());
+
+    if (said.type.starts_with("dgram.")) {
+        warn("a UDP socket (" + said.type +
+             ") was sent here and is refused: " + "send a connection or a listening server");
+        refuse();
+        if (!said.is_internal) // Node does not send it again: the message comes without it
+            deliver({std::move(said.body), {}}, size);
+        return;
+    }
+    if (!settings_.takes_handles) {
+        if (!std::exchange(has_said_that_it_takes_none_, true))
+            log_warning("ipc: process " + std::to_string(settings_.peer) + " sends a " +
+                        quote(said.type) + ", and nobody here takes any: refused");
+        return refuse();
+    }
+    const auto kind = handle::kind_as(said.type, fd.get());
+    if (kind == handle::kind::none) {
+        fd.reset();
+        warn("a descriptor that is not the " + quote(said.type) + " it was sent as");
+        return refuse();
+    }
+    // Before anything this message may cause us to send.
+    answer(std::string(wire::acknowledgement_line), true);
+    if (!said.is_internal) // else it is cluster's business, not ours, and the descriptor closes
+        deliver({std::move(said.body), {kind, std::move(fd), lease(said.key)}}, size);
+}
+
+void conversation::on(wire::acknowledgement&, std::size_t)
+{
+    judge(outgoing_.acknowledge(), "an acknowledgement");
+    write();
+}
+
+void conversation::on(wire::refusal&, std::size_t)
+{
+    judge(outgoing_.refuse(), "a refusal");
+    watched_ = nullptr; // sent again, it has its time again
+    write();
+}
+
+void conversation::judge(send_queue::verdict verdict, const std::string& what)
+{
+    if (verdict == send_queue::verdict::unexpected)
+        warn(what + " nobody waits for");
+    if (verdict == send_queue::verdict::too_early)
+        throw protocol_error(what + " before its handle");
+}
+
+void conversation::on(wire::count& asked, std::size_t)
+{
+    answer(wire::encode_count(asked.key, counts_.open(asked.key)), false);
+}
+
+void conversation::on(wire::notify& asked, std::size_t)
+{
+    if (counts_.all_closed_or_tell(asked.key))
+        answer(wire::encode_all_closed(asked.key), false);
+}
+
+void conversation::on(wire::ignored&, std::size_t) {}
+
+void conversation::deliver(message incoming, std::size_t size)
+{
+    received_.push(std::move(incoming), size);
+    changed_.notify();
+}
+
+/// What keeps a received socket counted; when its last owner lets go, it is not any more.
+std::shared_ptr<const void> conversation::lease(const std::string& key)
+{
+    if (key.empty())
+        return {};
+    std::shared_ptr<const void> result(this, [weak = weak_from_this(), key](const void*) noexcept {
+        if (const auto self = weak.lock())
+            self->on_socket_closed(key);
+    });
+    counts_.opened(key);
+    return result;
+}
+
+void conversation::on_socket_closed(const std::string& key) noexcept
+{
+    try {
+        if (counts_.closed(key))
+            answer(wire::encode_all_closed(key), false);
+    } catch (const std::exception&) { // no memory; and whoever waits for it would do so for ever
+        close();
+    }
+}
+
+// ---- details -----------------------------------------------------------------------------------
+
+void conversation::trace(bool outgoing, std::string_view line, int descriptor)
+{
+    if (settings_.trace)
+        settings_.trace({settings_.peer, outgoing, line, descriptor});
+}
+
+// At most one line a second: a peer that floods us with mistakes must not flood the terminal.
+void conversation::warn(const std::string& what)
+{
+    if (may_warn_())
+        log_warning("ipc: " + what);
+}
+
+} // namespace ipc

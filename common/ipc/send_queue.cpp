@@ -1,0 +1,144 @@
+#include "ipc/send_queue.hpp"
+
+#include "ipc/error.hpp"
+
+#include <utility>
+
+namespace ipc {
+
+namespace {
+
+// Node gives a connection three more chances (internal/child_process, MAX_HANDLE_RETRANSMISSIONS).
+constexpr int max_retransmissions = 3;
+
+// Answers that the peer has asked for and does not read. A correct peer leaves one or two.
+constexpr std::size_t max_unread_answers = 4096;
+
+} // namespace
+
+std::shared_ptr<transfer> send_queue::push(std::string line)
+{
+    auto outgoing = std::make_shared<transfer>();
+    outgoing->line = std::move(line);
+    return push(std::move(outgoing));
+}
+
+std::shared_ptr<transfer> send_queue::push(std::string line, handle object)
+{
+    auto outgoing = std::make_shared<transfer>();
+    outgoing->line = std::move(line);
+    outgoing->object = std::move(object);
+    outgoing->has_handle = true;
+    return push(std::move(outgoing));
+}
+
+std::shared_ptr<transfer> send_queue::push(transfer_ptr outgoing)
+{
+    bytes_ += outgoing->line.size();
+    waiting_.push_back(outgoing);
+    advance();
+    return outgoing;
+}
+
+bool send_queue::push_answer(std::string line, bool urgent)
+{
+    if (unread_answers_ == max_unread_answers || !has_room_for(line.size()))
+        return false;
+    auto answer = std::make_shared<transfer>();
+    answer->line = std::move(line);
+    answer->is_answer = true;
+    bytes_ += answer->line.size();
+    ++unread_answers_;
+    (urgent ? to_write_ : waiting_).push_back(std::move(answer));
+    advance();
+    return true;
+}
+
+void send_queue::wrote(std::size_t bytes)
+{
+    transfer& outgoing = *to_write_.front();
+    outgoing.written += bytes;
+    if (outgoing.written < outgoing.line.size())
+        return;
+    const auto written = std::move(to_write_.front());
+    to_write_.pop_front();
+    if (written->is_answer)
+        --unread_answers_;
+    if (!written->has_handle)
+        settle(*written, nullptr);
+}
+
+// Moves what may be written now behind what is being written.
+void send_queue::advance()
+{
+    while (!waiting_.empty()) {
+        const bool has_handle = waiting_.front()->has_handle;
+        if (in_doubt_.size() >= (has_handle ? window_ : 1))
+            return;
+        to_write_.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+        if (has_handle)
+            in_doubt_.push_back(to_write_.back());
+    }
+}
+
+send_queue::verdict send_queue::judge_answer() const
+{
+    if (in_doubt_.empty())
+        return verdict::unexpected;
+    return in_doubt_.front()->rest().empty() ? verdict::fits : verdict::too_early;
+}
+
+send_queue::verdict send_queue::acknowledge()
+{
+    const auto judged = judge_answer();
+    if (judged != verdict::fits)
+        return judged;
+    const auto arrived = std::move(in_doubt_.front());
+    in_doubt_.pop_front();
+    if (arrived->object.is_connection())
+        arrived->object.close(); // the peer's copy is the only one now
+    settle(*arrived, nullptr);
+    advance();
+    return judged;
+}
+
+send_queue::verdict send_queue::refuse()
+{
+    const auto judged = judge_answer();
+    if (judged != verdict::fits)
+        return judged;
+    auto refused = std::move(in_doubt_.front());
+    in_doubt_.pop_front();
+    // Node retransmits connections only. We repeat servers as well: it costs nothing, and the
+    // alternative is a worker without its server. Not wrapped as Node does, which a Node child
+    // would acknowledge twice.
+    if (refused->refusals++ < max_retransmissions) {
+        refused->written = 0;
+        in_doubt_.push_back(refused);
+        to_write_.push_back(std::move(refused));
+    } else {
+        settle(*refused, std::make_exception_ptr(handle_not_received()));
+        advance();
+    }
+    return judged;
+}
+
+void send_queue::close(const std::exception_ptr& error)
+{
+    for (auto* queue : {&waiting_, &to_write_, &in_doubt_})
+        for (const auto& outgoing : std::exchange(*queue, {}))
+            settle(*outgoing, error);
+}
+
+void send_queue::settle(transfer& outgoing, std::exception_ptr error)
+{
+    if (std::exchange(outgoing.is_settled, true))
+        return;
+    bytes_ -= outgoing.line.size();
+    outgoing.error = std::move(error);
+    if (outgoing.settled)
+        outgoing.settled->notify();
+}
+
+} // namespace ipc

@@ -1,0 +1,115 @@
+// What is to be written to the peer, in which order, and who waits for it.
+#pragma once
+
+#include "event.hpp"
+#include "ipc/handle.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ipc {
+
+/// One line on its way out.
+struct transfer {
+    std::string line;         ///< with its newline
+    std::size_t written = 0;  ///< bytes of it
+    handle object;            ///< owned here from send() until it arrives or comes back
+    bool has_handle = false;  ///< also after the handle has gone
+    bool is_answer = false;   ///< of ours to what the peer has sent: nobody waits for it
+    bool is_settled = false;  ///< the sender may go on, and then:
+    std::exception_ptr error; ///< why it has failed, or null
+    int refusals = 0;
+    std::optional<event> settled; ///< made by the sender that has to wait; notified once
+
+    std::string_view rest() const { return std::string_view(line).substr(written); }
+
+    /// The descriptor rides on the first byte and must not be attached to any other.
+    int descriptor() const { return written == 0 ? object.native_handle() : -1; }
+};
+
+/// Order is kept: what is sent behind a handle waits until that handle has been acknowledged. An
+/// acknowledgement carries no identification: it answers the oldest handle in doubt.
+///
+///               a handle, fewer than `window` in doubt; or a message, none in doubt
+///     waiting ----------------------------------------------------------------> to be written
+///                                                                                | written
+///          +----------------------------- a message: settled <-------------------+
+///          |                                                                     | a handle
+///          |   refused the fourth time                              ACK          v
+///          +-- settled: handle_not_received <--- in doubt ----> settled: it has arrived
+///          |                                        |  ^
+///          |                                   NACK +--+ to be written again, behind the others
+///          | close()
+///     settled: channel_closed, the handle is given back
+///
+/// Handles are in doubt from the moment their turn to be written has come: a peer that reads
+/// nothing keeps even the envelope from being written. Nothing here knows a socket or the time.
+class send_queue {
+public:
+    /// At most `max_bytes` wait; up to `window` handles are in doubt at the same time.
+    explicit send_queue(std::size_t max_bytes, std::size_t window = 1)
+        : max_bytes_(max_bytes), window_(window)
+    {
+    }
+
+    bool has_room_for(std::size_t bytes) const { return bytes_ + bytes <= max_bytes_; }
+
+    std::shared_ptr<transfer> push(std::string line);
+    std::shared_ptr<transfer> push(std::string line, handle object);
+
+    /// An answer of ours. `urgent`: an ACK or NACK, which no handle of ours in doubt may hold back:
+    /// two peers that send each other handles would wait for each other for ever. False when the
+    /// peer has not read the thousands of answers before; then the conversation should end.
+    bool push_answer(std::string line, bool urgent);
+
+    /// What to write now, or null.
+    transfer* front() const { return to_write_.empty() ? nullptr : to_write_.front().get(); }
+
+    /// So much of front() has been written.
+    void wrote(std::size_t bytes);
+
+    /// The oldest handle whose acknowledgement is missing, or null.
+    const transfer* in_doubt() const
+    {
+        return in_doubt_.empty() ? nullptr : in_doubt_.front().get();
+    }
+
+    enum class verdict {
+        fits,       ///< taken
+        unexpected, ///< no handle is in doubt
+        too_early,  ///< its envelope has not been written yet: the peer does not know what it says
+    };
+
+    /// The peer acknowledges, or refuses, the oldest handle in doubt.
+    verdict acknowledge();
+    verdict refuse();
+
+    /// Nothing waits, is to be written or in doubt.
+    bool is_empty() const { return waiting_.empty() && to_write_.empty() && in_doubt_.empty(); }
+
+    /// Settles all with this error. Handles stay with their transfers.
+    void close(const std::exception_ptr& error);
+
+private:
+    using transfer_ptr = std::shared_ptr<transfer>;
+
+    std::shared_ptr<transfer> push(transfer_ptr outgoing);
+    void advance();
+    void settle(transfer& outgoing, std::exception_ptr error);
+    verdict judge_answer() const;
+
+    std::deque<transfer_ptr> waiting_;
+    std::deque<transfer_ptr> to_write_; // only the front is partly written
+    std::deque<transfer_ptr> in_doubt_; // in the order of their envelopes
+    std::size_t bytes_ = 0;             // of all that is not settled
+    std::size_t unread_answers_ = 0;
+    std::size_t max_bytes_;
+    std::size_t window_;
+};
+
+} // namespace ipc

@@ -1,0 +1,111 @@
+#include "ipc/wire_format.hpp"
+
+#include "ipc/error.hpp"
+#include "ipc/json_text.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <stdexcept>
+
+namespace ipc::wire {
+
+namespace {
+
+/// Is this `cmd` of an object, as JSON, one of the protocol's own?
+bool is_internal(std::string_view cmd)
+{
+    constexpr std::string_view prefix = "\"NODE_";
+    return cmd.starts_with(prefix) && cmd.size() > prefix.size() + 1; // the closing quote
+}
+
+/// A member's text; empty when it is anything else.
+std::string text_of(std::string_view json)
+{
+    if (!json.starts_with('"'))
+        return {};
+    return nlohmann::json::parse(json).get<std::string>();
+}
+
+std::string key_of(const protocol_members& members)
+{
+    return members.key.size() <= max_key ? text_of(members.key) : std::string();
+}
+
+line decode_envelope(protocol_members members)
+{
+    for (int wrappings = 0;; ++wrappings) {
+        const auto inner = members_of(members.msg);
+        if (inner.cmd != "\"NODE_HANDLE\"")
+            return envelope{
+                text_of(members.type),
+                value(json_text{std::string(members.msg.empty() ? "null" : members.msg)}),
+                key_of(members), is_internal(inner.cmd)};
+        if (wrappings == max_wrappings)
+            throw protocol_error("an envelope in more than " + std::to_string(max_wrappings) +
+                                 " others");
+        members = inner;
+    }
+}
+
+const std::string& body_of(const value& body)
+{
+    const auto& text = body.dump();
+    if (is_internal(members_of(text).cmd))
+        throw std::invalid_argument("a message with a \"cmd\" that begins with NODE_ would be "
+                                    "taken for one of the channel's own");
+    return text;
+}
+
+std::string in_json(const std::string& text)
+{
+    return nlohmann::json(text).dump();
+}
+
+} // namespace
+
+line decode(std::string_view text)
+{
+    auto checked = check_json(text);
+    const auto members = members_of(checked.text);
+    if (!is_internal(members.cmd))
+        return user_message{value(std::move(checked))};
+    if (members.cmd == "\"NODE_HANDLE\"")
+        return decode_envelope(members);
+    if (members.cmd == "\"NODE_HANDLE_ACK\"")
+        return acknowledgement{};
+    if (members.cmd == "\"NODE_HANDLE_NACK\"")
+        return refusal{};
+    auto key = key_of(members);
+    if (members.cmd == "\"NODE_SOCKET_GET_COUNT\"" && !key.empty())
+        return count{std::move(key)};
+    if (members.cmd == "\"NODE_SOCKET_NOTIFY_CLOSE\"" && !key.empty())
+        return notify{std::move(key)};
+    return ignored{};
+}
+
+std::string encode(const value& body)
+{
+    return body_of(body) + '\n';
+}
+
+std::string encode(const value& body, std::string_view type)
+{
+    const auto& text = body_of(body);
+    std::string result = R"({"cmd":"NODE_HANDLE","type":")";
+    result.reserve(result.size() + type.size() + text.size() + 12);
+    ((((result += type) += R"(","msg":)") += text) += '}') += '\n';
+    return result;
+}
+
+std::string encode_count(const std::string& key, std::size_t open)
+{
+    return R"({"cmd":"NODE_SOCKET_COUNT","count":)" + std::to_string(open) + R"(,"key":)" +
+           in_json(key) + "}\n";
+}
+
+std::string encode_all_closed(const std::string& key)
+{
+    return R"({"cmd":"NODE_SOCKET_ALL_CLOSED","key":)" + in_json(key) + "}\n";
+}
+
+} // namespace ipc::wire
