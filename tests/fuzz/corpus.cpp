@@ -32,6 +32,7 @@ int main(int, char** argv)
     for (const auto& one : channel_cases::all)
         for (const auto& line : {one.line + "\n", one.line}) { // also without its end
             write(folder / "lines", number, static_cast<char>(line.size()) + line);
+            write(folder / "wire", number, line);
             for (const int order : {0, 1, 0x05, 0x09, 0x0d, 0x1a, 0xc0, 0xc1})
                 write(folder / "channel", number++,
                       piece(order, line) + piece(0, "\"next\"\n") + piece(0x41, connection));
