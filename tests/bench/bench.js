@@ -229,6 +229,12 @@ function printSharing (sharing, count) {
     sharing.map(way => [way.title, way.connections.join(' '), way.sleeps_per_connection.toFixed(2), way.woken_for_nothing ?? '-']))
 }
 
+function printLines (lines) {
+  console.log('one line of a peer: twice the members, twice the time')
+  table(['', 'members', 'ms', 'ms for twice as many', 'ratio'],
+    lines.map(kind => [kind.title, kind.members, (kind.seconds * 1e3).toFixed(2), (kind.twice * 1e3).toFixed(2), kind.ratio.toFixed(2)]))
+}
+
 // ---------------------------------------------------------------- the command line
 
 function version (command, args) {
@@ -253,7 +259,7 @@ function save (folder, name, data) {
 }
 
 async function main (words) {
-  const parts = [...Object.keys(figures), 'start', 'sharing']
+  const parts = [...Object.keys(figures), 'start', 'sharing', 'lines']
   const efforts = { quick, smoke }
   const unknown = words.find(word => ![...parts, ...candidates, ...Object.keys(efforts)].includes(word))
   if (unknown) {
@@ -276,6 +282,7 @@ async function main (words) {
   if (part('start')) printStart(bench.start = await measureStart(candidate, effort))
   const sharing = { ...circumstances(words, effort), workers: 4 }
   if (part('sharing')) printSharing(sharing.ways = await measureSharing(candidate, effort), effort.connections)
+  if (part('lines')) printLines(bench.lines = JSON.parse(execFileSync(here('bench_lines'), [effort === smoke ? '2000' : '40000'])))
 
   bench.goals = judge(bench)
   if (bench.goals.length) {
@@ -285,7 +292,7 @@ async function main (words) {
   }
   const everything = words.length === 0
   const data = everything ? path.join(root, 'notes/data') : scratch
-  if (bench.per_request.length || bench.start) save(data, 'bench.json', bench)
+  if (bench.per_request.length || bench.start || bench.lines) save(data, 'bench.json', bench)
   if (sharing.ways) save(data, 'sharing.json', sharing)
   if (everything) drawAll()
   console.log(`data: ${path.relative(process.cwd(), data) || '.'}/${everything ? '   charts: notes/pictures/' : ''}`)

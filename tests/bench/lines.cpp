@@ -1,0 +1,66 @@
+// How the time to read one line grows with what it holds: bench_lines [MEMBERS]
+//
+// A line of many small members must cost twice as much with twice as many. Prints one JSON array:
+// per kind of line, the seconds for N and for 2 N members, and their ratio.
+#include "ipc/wire_format.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+/// The best of five: whoever else uses the processor only adds.
+double seconds_to_read(const std::string& line)
+{
+    using clock = std::chrono::steady_clock;
+    double best = 1e9;
+    for (int i = 0; i < 5; ++i) {
+        const auto begin = clock::now();
+        const auto decoded = ipc::wire::decode(line);
+        best = std::min(best, std::chrono::duration<double>(clock::now() - begin).count());
+    }
+    return best;
+}
+
+std::string line_of(const std::string& open, const std::string& member, const std::string& close,
+                    std::size_t members)
+{
+    std::string line = open;
+    for (std::size_t i = 0; i < members; ++i) {
+        line += i > 0 ? "," : "";
+        line += member.front() == ':' ? '"' + std::to_string(i) + '"' + member : member;
+    }
+    return line + close;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    const std::size_t members = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 40'000;
+    const struct {
+        const char* title;
+        std::string open, member, close;
+    } kinds[] = {
+        {"numbers in an array", "[", "1", "]"},
+        {"objects in an array", "[", "{}", "]"},
+        {"keys of an object", "{", ":0", "}"},
+        {"half surrogate pairs", "[", "\"\\ud83d\"", "]"},
+        {"members of an envelope", "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\",\"msg\":[",
+         "[]", "]}"},
+    };
+    const char* between = "[";
+    for (const auto& kind : kinds) {
+        const double once = seconds_to_read(line_of(kind.open, kind.member, kind.close, members));
+        const double twice =
+            seconds_to_read(line_of(kind.open, kind.member, kind.close, 2 * members));
+        std::printf("%s{\"title\":\"%s\",\"members\":%zu,\"seconds\":%.6f,\"twice\":%.6f,"
+                    "\"ratio\":%.2f}",
+                    between, kind.title, members, once, twice, twice / once);
+        between = ",\n";
+    }
+    std::puts("]");
+}
