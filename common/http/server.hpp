@@ -59,7 +59,8 @@ public:
     server& operator=(const server&) = delete;
 
     /// Takes a connected stream socket, blocking or not. Bytes that have arrived are part of the
-    /// conversation, as long as nobody has read them. Other processes may hold copies of it.
+    /// conversation, as long as nobody has read them. Other processes may hold copies of it. Throws
+    /// std::system_error when the kernel cannot watch one more; that connection is closed then.
     void emit_connection(asio::ip::tcp::socket socket);
 
     /// The same for a socket fresh from accept(2), of which this is the only copy: two system calls
@@ -77,7 +78,7 @@ public:
     /// again on another connection (RFC 9112 §9.3.1).
     void close();
 
-    /// Completes when close() has done its work: the last connection has ended. One caller at most.
+    /// Completes when close() has done its work: the last connection has ended.
     asio::awaitable<void> closed();
 
     /// Node's closeAllConnections(): ends them now, whatever they are doing.
