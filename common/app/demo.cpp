@@ -4,6 +4,7 @@
 #include "app/orphans.hpp"
 #include "app/signals.hpp"
 #include "app/terminal.hpp"
+#include "event.hpp"
 #include "ipc/parent.hpp"
 #include "net/error.hpp"
 #include "once_a_second.hpp"
@@ -11,7 +12,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
-#include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
@@ -50,7 +50,7 @@ public:
           options_(std::move(options)),
           stop_signals_(context_, [this](int) { stop(); }),
           orphans_(context_),
-          stop_(context_, asio::steady_timer::time_point::max())
+          stop_(context_.get_executor())
     {
     }
 
@@ -130,9 +130,9 @@ public:
     {
         work.on_last_gone([this] {
             lost_ = true;
-            stop_.cancel();
+            stop_.notify();
         });
-        co_await wait_for_stop();
+        co_await stop_.wait_until([this] { return stopping_ || lost_; });
         if (lost_)
             throw user_error("no worker is left: ending" +
                              (options_.respawn ? ""
@@ -160,18 +160,10 @@ public:
     }
 
 private:
-    awaitable<void> wait_for_stop()
-    {
-        while (!stopping_ && !lost_) {
-            std::error_code ignored;
-            co_await stop_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        }
-    }
-
     void stop()
     {
         stopping_ = true;
-        stop_.cancel();
+        stop_.notify();
     }
 
     void say_stopping(std::size_t alive) const
@@ -237,7 +229,7 @@ private:
     demo_options options_;
     stop_signals stop_signals_;
     orphans orphans_;
-    asio::steady_timer stop_; // never expires: cancelling it wakes until_stopped
+    event stop_; // wakes until_stopped
     bool ready_ = false;
     bool stopping_ = false;
     bool lost_ = false;

@@ -1,11 +1,9 @@
 #include "ipc/child_process.hpp"
 
+#include "event.hpp"
 #include "posix.hpp"
 
 #include <asio/posix/stream_descriptor.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -291,7 +289,7 @@ numbers& unreaped()
 class child_process::process : public std::enable_shared_from_this<process> {
 public:
     process(asio::any_io_executor executor, pid_t pid, unique_fd pidfd)
-        : pid_(pid), pidfd_(executor), ended_(executor, asio::steady_timer::time_point::max())
+        : pid_(pid), pidfd_(executor), ended_(executor)
     {
         posix::assign(pidfd_, pidfd);
         unreaped().add(pid);
@@ -335,10 +333,7 @@ public:
     asio::awaitable<exit_status> exited()
     {
         const auto self = shared_from_this();
-        while (running_) {
-            std::error_code ignored;
-            co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        }
+        co_await ended_.wait_until([this] { return !running_; });
         co_return status_;
     }
 
@@ -360,11 +355,11 @@ private:
             status_.code = info.si_status;
         else
             status_.signal = info.si_status;
-        ended_.cancel();
+        ended_.notify();
     }
 
     asio::posix::stream_descriptor pidfd_;
-    asio::steady_timer ended_; // never expires: cancelling it wakes those in exited()
+    event ended_;
     exit_status status_;
 };
 
