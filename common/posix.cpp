@@ -1,6 +1,7 @@
 #include "posix.hpp"
 
 #include <fcntl.h>
+#include <string_view>
 
 namespace posix {
 
@@ -19,7 +20,9 @@ int check(int result, const char* call)
 
 bool out_of_resources(const std::error_code& error) noexcept
 {
-    if (error.category() != std::generic_category() && error.category() != std::system_category())
+    // Asio, which this part does not know, reports errno in a category of its own.
+    const std::string_view category = error.category().name();
+    if (category != "generic" && category != "system" && category != "asio.system")
         return false;
     switch (error.value()) {
     case EMFILE:       // this process's descriptors (RLIMIT_NOFILE)

@@ -23,8 +23,7 @@ inline bool means_refused_here(const std::error_code& error) noexcept
 {
     return means(error, std::errc::function_not_supported) ||
            means(error, std::errc::operation_not_permitted) ||
-           (means(error, static_cast<std::errc>(error.value())) &&
-            posix::out_of_resources({error.value(), std::generic_category()}));
+           posix::out_of_resources(error);
 }
 
 /// The other side of a connection has ended it: ECONNRESET, EPIPE.
