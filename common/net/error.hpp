@@ -22,8 +22,7 @@ inline bool means(const std::error_code& error, std::errc condition) noexcept
 inline bool means_refused_here(const std::error_code& error) noexcept
 {
     return means(error, std::errc::function_not_supported) ||
-           means(error, std::errc::operation_not_permitted) ||
-           posix::out_of_resources(error);
+           means(error, std::errc::operation_not_permitted) || posix::out_of_resources(error);
 }
 
 /// The other side of a connection has ended it: ECONNRESET, EPIPE.
