@@ -20,6 +20,7 @@ esac
 system=$PWD/build/debian/$release
 log=$PWD/build/debian/$release.log
 home=/root # 0700, as on any Debian
+folder="a reader's 子进程" # some do call a folder so
 
 skip() {
     printf 'skipped: %s\n' "$1"
@@ -76,7 +77,7 @@ bootstrap() {
 
 # This tree as it is now, without what was built here; what was built there stays.
 copy_tree() {
-    local there=$system$home/process_cluster
+    local there=$system$home/$folder
     mkdir -p "$there"
     find "$there" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
     tar -c --exclude=./build --exclude=./.git . | tar -x --no-same-owner -C "$there"
@@ -99,7 +100,7 @@ enter() { # COMMAND...
         exit' - "$system" \
         /usr/bin/env -i HOME="$home" USER=root TERM="${TERM:-dumb}" CI=true \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        /bin/bash -c 'cd ~/process_cluster && exec "$@"' - "$@"
+        /bin/bash -c 'cd ~/"$1" && shift && exec "$@"' - "$folder" "$@"
 }
 
 if [[ ! -e $system ]]; then bootstrap; fi

@@ -68,6 +68,13 @@ for (const words of [['demo'], ['test'], ['fuzz', '5']]) {
   })
 }
 
+for (const before of [[], ['--yes']]) {
+  test(`what follows ${[...before, 'on_debian', '13'].join(' ')} is for the ./run there`, () => {
+    const { status, stderr } = machine({ unshare: 'exit 1' }).run([...before, 'on_debian', '13', 'test', 'unit', '--preset=ci'])
+    assert.ok([3, 77].includes(status), stderr) // no debootstrap, not root, or no namespaces; but no bad usage
+  })
+}
+
 test('--no-install installs nothing, not even with CI=true', () => {
   const { run, calls } = machine()
   assert.strictEqual(run(['demo', '--no-install'], { env: { CI: 'true' } }).status, 3)
@@ -172,7 +179,7 @@ for (const words of [['on_debian'], ['on_debian', '11'], ['on_debian', '../13'],
 }
 
 test('a Debian in a folder needs root, and without it is skipped with exit code 77', () => {
-  const { folder, run } = machine({ debootstrap: 'exit 1' })
+  const { folder, run } = machine()
   fs.mkdirSync(path.join(folder, 'build'))
   fs.chmodSync(path.join(folder, 'build'), 0o777)
   const as = process.getuid() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []
