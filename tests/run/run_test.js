@@ -17,7 +17,7 @@ fs.chmodSync(scratch, 0o755)
 const base = path.join(scratch, 'base')
 fs.mkdirSync(base)
 for (const name of ['awk', 'bash', 'cat', 'chmod', 'cp', 'cut', 'date', 'dirname', 'env', 'find', 'grep', 'head', 'id', 'ls', 'mkdir', 'mktemp', 'mknod',
-  'mv', 'nproc', 'readlink', 'rm', 'sed', 'sh', 'sort', 'tail', 'tar', 'tee', 'touch', 'uname', 'unshare', 'setpriv']) {
+  'mv', 'nproc', 'readlink', 'rm', 'sed', 'sh', 'sort', 'tail', 'tar', 'tee', 'touch', 'true', 'uname', 'unshare', 'setpriv']) {
   for (const folder of ['/usr/bin', '/bin']) {
     if (!fs.existsSync(path.join(base, name)) && fs.existsSync(path.join(folder, name))) fs.symlinkSync(path.join(folder, name), path.join(base, name))
   }
@@ -34,7 +34,7 @@ function machine(commands = {}, name = `tree ${++count}`) {
   fs.copyFileSync(path.join(root, 'tests/debian/on_debian.sh'), path.join(folder, 'tests/debian/on_debian.sh'))
   const called = path.join(scratch, `called${count}`)
   fs.writeFileSync(called, '')
-  const all = { 'apt-get': 'exit 1', 'apt-cache': 'exit 0', 'dpkg-query': 'exit 1', sudo: 'shift $(($# > 0 && 0)); exec "$@"', ...commands }
+  const all = { 'apt-get': 'exit 1', 'apt-cache': 'exit 0', 'dpkg-query': 'exit 1', sudo: '[ "$1" = -n ] && shift; exec "$@"', ...commands }
   for (const [command, lines] of Object.entries(all)) {
     fs.writeFileSync(path.join(bin, command), `#!/bin/sh\necho "${command} $*" >>'${called}'\n${lines}\n`, { mode: 0o755 })
   }
