@@ -66,7 +66,7 @@ bootstrap() {
     fi
     # What an installer would add: names for the loopback addresses, and how apt reaches its mirror.
     for address in 127.0.0.1 ::1; do printf '%s\tlocalhost\n' "$address"; done >"$system.new/etc/hosts"
-    apt-config dump | grep -E '^Acquire::(http|https|Retries|ForceIPv4)\b' >"$system.new/etc/apt/apt.conf.d/90host" || true
+    apt-config dump | grep -E '^Acquire::(http|https|Retries|ForceIPv4|Check-Valid-Until)\b' >"$system.new/etc/apt/apt.conf.d/90host" || true
     if [[ -e /etc/ssl/certs/ca-certificates.crt ]]; then
         mkdir -p "$system.new/etc/ssl/certs"
         cp -L /etc/ssl/certs/ca-certificates.crt "$system.new/etc/ssl/certs"
@@ -87,7 +87,7 @@ copy_tree() {
 
 # A process of its own PID namespace: with its end the kernel ends whatever is left there.
 enter() { # COMMAND...
-    cp -L /etc/resolv.conf "$system/etc/resolv.conf"
+    cp -L /etc/resolv.conf "$system/etc/resolv.conf" 2>/dev/null || true # where there is none, names need none
     # shellcheck disable=SC2016 # expanded there
     unshare --mount --pid --fork --kill-child bash -ec '
         cd "$1"
