@@ -6,9 +6,9 @@
 
 namespace ipc {
 
-channel::channel(asio::any_io_executor executor, unique_fd socket, channel_settings settings)
+channel::channel(asio::any_io_executor executor, unique_fd socket, channel_options options)
     : conversation_(std::make_shared<conversation>(std::move(executor), std::move(socket),
-                                                   std::move(settings)))
+                                                   std::move(options)))
 {
     conversation_->start();
 }

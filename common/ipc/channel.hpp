@@ -24,16 +24,17 @@
 
 namespace ipc {
 
-struct channel_settings {
+struct channel_options {
     /// The longest line taken from the peer, in bytes; beyond it the peer is broken or hostile. One
     /// line costs at most six times as much memory for a moment (bytes that are not UTF-8, each of
-    /// which becomes three), an honest one three times. What else a line may hold is limited in
-    /// json_text.hpp, and what it costs to look into it is said at value::json().
-    std::size_t line_limit = 16 * 1024 * 1024;
+    /// which becomes three), an honest one three times; and up to 130 MB if somebody looks into
+    /// what it says (value::json(); measured with objects in each other). A line may hold 1,000
+    /// levels, 1,000,000 values and 100,000 keys in one object: json_text.hpp.
+    std::size_t max_line = 16 * 1024 * 1024;
 
     /// The most bytes kept waiting for a peer that does not read; beyond it send() throws
     /// queue_full.
-    std::size_t queue_limit = 64 * 1024 * 1024;
+    std::size_t max_queue = 64 * 1024 * 1024;
 
     /// How long the peer may take to read a handle and acknowledge it, from the moment its turn has
     /// come, or from its refusal when it is sent again; zero means for ever (as in Node). Then
@@ -55,6 +56,7 @@ struct channel_settings {
     /// What trace_event says of the other end; child_process and connect_to_parent fill it in.
     pid_t peer = 0;
 };
+using channel_settings = channel_options; // until the pool says so too
 
 class conversation;
 
@@ -63,7 +65,7 @@ public:
     /// Takes ownership of one end of a connected Unix stream socket, makes it non-blocking and
     /// close-on-exec, and starts reading at once: a handle is acknowledged when it arrives, not
     /// when receive() is called. Throws std::system_error.
-    channel(asio::any_io_executor executor, unique_fd socket, channel_settings settings = {});
+    channel(asio::any_io_executor executor, unique_fd socket, channel_options options = {});
 
     channel(channel&&) noexcept;
     channel& operator=(channel&&) noexcept;

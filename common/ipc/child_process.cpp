@@ -364,7 +364,7 @@ private:
 };
 
 child_process child_process::start(asio::any_io_executor executor, std::vector<std::string> command,
-                                   channel_settings settings)
+                                   channel_options options)
 {
     if (command.empty() || command.front().empty())
         throw std::invalid_argument("an empty command");
@@ -414,8 +414,8 @@ child_process child_process::start(asio::any_io_executor executor, std::vector<s
         posix::retry([&] { return ::waitpid(pid, nullptr, 0); });
         throw;
     }
-    settings.peer = pid;
-    ipc::channel channel(executor, std::move(ours), std::move(settings));
+    options.peer = pid;
+    ipc::channel channel(executor, std::move(ours), std::move(options));
     started->watch();
     return {std::move(started), std::move(channel)};
 }

@@ -52,7 +52,7 @@ public:
     /// Whatever is thrown leaves neither process nor descriptor. fork(2) copies only the calling
     /// thread: no other thread should run.
     static child_process start(asio::any_io_executor executor, std::vector<std::string> command,
-                               channel_settings settings = {});
+                               channel_options options = {});
 
     /// Is this the number of a child that has not been reaped yet? Who reaps what others have left
     /// behind, as the first process of a container must, leaves these alone.

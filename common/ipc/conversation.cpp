@@ -28,14 +28,14 @@ constexpr std::chrono::milliseconds pause_without_resources{10};
 } // namespace
 
 conversation::conversation(const asio::any_io_executor& executor, unique_fd socket,
-                           channel_settings settings)
-    : settings_(std::move(settings)),
+                           channel_options options)
+    : options_(std::move(options)),
       socket_(executor),
       changed_(executor),
-      outgoing_(settings_.queue_limit),
-      deadline_(executor, settings_.ack_timeout, settings_.on_ack_overdue),
-      lines_(settings_.line_limit),
-      received_(settings_.line_limit),
+      outgoing_(options_.max_queue),
+      deadline_(executor, options_.ack_timeout, options_.on_ack_overdue),
+      lines_(options_.max_line),
+      received_(options_.max_line),
       resources_(executor),
       closed_error_(std::make_exception_ptr(channel_closed())),
       no_memory_error_(std::make_exception_ptr(protocol_error("no memory for what it sends")))
@@ -344,9 +344,9 @@ void conversation::on(wire::envelope& said, std::size_t size)
             deliver({std::move(said.body), {}}, size);
         return;
     }
-    if (!settings_.takes_handles) {
+    if (!options_.takes_handles) {
         if (!std::exchange(has_said_that_it_takes_none_, true))
-            log_warning("ipc: process " + std::to_string(settings_.peer) + " sends a " +
+            log_warning("ipc: process " + std::to_string(options_.peer) + " sends a " +
                         quote(said.type) + ", and nobody here takes any: refused");
         return refuse();
     }
@@ -429,8 +429,8 @@ void conversation::on_socket_closed(const std::string& key) noexcept
 
 void conversation::trace(bool outgoing, std::string_view line, int descriptor)
 {
-    if (settings_.trace)
-        settings_.trace({settings_.peer, outgoing, line, descriptor});
+    if (options_.trace)
+        options_.trace({options_.peer, outgoing, line, descriptor});
 }
 
 // At most one line a second: a peer that floods us with mistakes must not flood the terminal.

@@ -34,8 +34,7 @@ namespace ipc {
 ///       writing fails (EPIPE) ----+--> its last words are read -----------+
 class conversation : public std::enable_shared_from_this<conversation> {
 public:
-    conversation(const asio::any_io_executor& executor, unique_fd socket,
-                 channel_settings settings);
+    conversation(const asio::any_io_executor& executor, unique_fd socket, channel_options options);
 
     /// To be called once, when a shared_ptr owns it.
     void start() { wait_for_input(); }
@@ -83,7 +82,7 @@ private:
     void trace(bool outgoing, std::string_view line, int descriptor);
     void warn(const std::string& what);
 
-    channel_settings settings_;
+    channel_options options_;
     asio::posix::stream_descriptor socket_;
     bool open_ = true;
     bool ending_ = false;              // disconnect() has been called

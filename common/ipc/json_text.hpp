@@ -11,7 +11,7 @@
 
 namespace ipc {
 
-/// What one line may hold, beside its length (channel_settings::line_limit). More is a
+/// What one line may hold, beside its length (channel_options::max_line). More is a
 /// protocol_error. A value is each string, number, literal, array and object; keys are those of one
 /// object. The depth is far below the 60,000 at which the JSON library's destructor would overflow
 /// the stack.

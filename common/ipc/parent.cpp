@@ -40,7 +40,7 @@ bool is_unix_stream(int fd)
 
 } // namespace
 
-channel connect_to_parent(asio::any_io_executor executor, channel_settings settings)
+channel connect_to_parent(asio::any_io_executor executor, channel_options options)
 {
     const auto number = take_variable("NODE_CHANNEL_FD");
     const auto mode = take_variable("NODE_CHANNEL_SERIALIZATION_MODE");
@@ -62,8 +62,8 @@ channel connect_to_parent(asio::any_io_executor executor, channel_settings setti
         !is_unix_stream(fd))
         throw error("ERR_IPC_NO_PARENT",
                     "NODE_CHANNEL_FD=" + *number + " is no Unix stream socket");
-    settings.peer = ::getppid();
-    return {std::move(executor), unique_fd(fd), std::move(settings)};
+    options.peer = ::getppid();
+    return {std::move(executor), unique_fd(fd), std::move(options)};
 }
 
 } // namespace ipc

@@ -14,6 +14,6 @@ namespace ipc {
 /// Throws ipc::error with a text for the user: ERR_IPC_NO_PARENT when there is no channel (started
 /// by hand), ERR_IPC_SERIALIZATION when the parent wants the "advanced" mode, which needs
 /// JavaScript's own serializer.
-channel connect_to_parent(asio::any_io_executor executor, channel_settings settings = {});
+channel connect_to_parent(asio::any_io_executor executor, channel_options options = {});
 
 } // namespace ipc

@@ -15,7 +15,7 @@ struct trace_event {
 };
 
 /// One line on stderr: what strace would show of sendmsg and recvmsg, readable. For
-/// channel_settings::trace.
+/// channel_options::trace.
 void print_trace(const trace_event& event);
 
 } // namespace ipc

@@ -41,7 +41,7 @@ public:
     explicit value(json_text text);
 
     /// The value as the JSON library has it: parsed when it is first asked for, keys sorted. One
-    /// line of a peer's can cost 160 MB here (a million empty objects); as text it cannot.
+    /// line of a peer's can cost 130 MB here (a million values, in objects); as text it cannot.
     const nlohmann::json& json() const;
 
     /// The string when the value is a JSON string, else a null pointer.

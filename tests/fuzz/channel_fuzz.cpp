@@ -80,9 +80,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         fuzz::claim(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0,
                     "a socketpair");
         unique_fd peer(pair[0]);
-        ipc::channel_settings settings;
-        settings.line_limit = 4096;
-        ipc::channel channel(context.get_executor(), unique_fd(pair[1]), settings);
+        ipc::channel_options options;
+        options.max_line = 4096;
+        ipc::channel channel(context.get_executor(), unique_fd(pair[1]), options);
         std::vector<ipc::message> kept;
         const auto go_on = [&] {
             context.restart();

@@ -268,10 +268,10 @@ TEST_F(ChannelContract, ReadsOnForTheAcknowledgementOfAHandleThatIsSentWhenReadi
 TEST_F(ChannelContract, NobodyIsOverdueWhileItIsWeWhoDoNotRead)
 {
     int reports = 0;
-    ipc::channel_settings settings;
-    settings.ack_timeout = milliseconds(500);
-    settings.on_ack_overdue = [&] { ++reports; };
-    open_channel(settings);
+    ipc::channel_options options;
+    options.ack_timeout = milliseconds(500);
+    options.on_ack_overdue = [&] { ++reports; };
+    open_channel(options);
     ipc::handle server(tcp_server());
     const auto sent = send("server", &server);
     // The acknowledgement lies behind more than is ever kept for somebody to receive.
@@ -295,10 +295,10 @@ TEST_F(ChannelContract, NobodyIsOverdueWhileItIsWeWhoDoNotRead)
 TEST_F(ChannelContract, APeerThatLeavesItsSocketFullIsOverdue)
 {
     int reports = 0;
-    ipc::channel_settings settings;
-    settings.ack_timeout = milliseconds(20);
-    settings.on_ack_overdue = [&] { ++reports; };
-    open_channel(settings);
+    ipc::channel_options options;
+    options.ack_timeout = milliseconds(20);
+    options.on_ack_overdue = [&] { ++reports; };
+    open_channel(options);
     const auto before = send(std::string(4'000'000, 'x'));
     ipc::handle server(tcp_server());
     const auto sent = send("server", &server); // its envelope cannot even be written
@@ -310,10 +310,10 @@ TEST_F(ChannelContract, APeerThatLeavesItsSocketFullIsOverdue)
 
 TEST_F(ChannelContract, AChannelThatTakesNoHandlesRefusesThemAndSaysSoOnce)
 {
-    ipc::channel_settings settings;
-    settings.takes_handles = false;
-    settings.peer = 4711;
-    open_channel(settings);
+    ipc::channel_options options;
+    options.takes_handles = false;
+    options.peer = 4711;
+    open_channel(options);
     const auto before = open_descriptors();
     const auto server = tcp_server();
     const auto [accepted, client] = tcp_pair();
@@ -339,9 +339,9 @@ TEST_F(ChannelContract, AUdpSocketIsRefusedByItsNameAndItsMessageArrives)
     const unique_fd udp(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     for (const bool takes_handles : {true, false}) {
         lines.clear();
-        ipc::channel_settings settings;
-        settings.takes_handles = takes_handles;
-        open_channel(settings);
+        ipc::channel_options options;
+        options.takes_handles = takes_handles;
+        open_channel(options);
         write(R"({"cmd":"NODE_HANDLE","type":"dgram.Socket","msg":"m","dgramType":"udp4"})"
               "\n",
               {udp.get()});
@@ -360,12 +360,12 @@ TEST_F(ChannelContract, ALeaseEndsAfterItsSocketHasClosed)
 {
     int number = -1;
     std::vector<bool> closed_first;
-    ipc::channel_settings settings;
-    settings.trace = [&](const ipc::trace_event& event) {
+    ipc::channel_options options;
+    options.trace = [&](const ipc::trace_event& event) {
         if (event.outgoing && event.line.find("ALL_CLOSED") != std::string_view::npos)
             closed_first.push_back(::fcntl(number, F_GETFD) == -1);
     };
-    open_channel(settings);
+    open_channel(options);
     using end_of_it = std::function<void(ipc::handle)>;
     const auto connect = [&](ipc::handle given) {
         return std::move(given).connection(context.get_executor());

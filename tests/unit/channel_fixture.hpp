@@ -96,11 +96,11 @@ class ChannelTest : public testing::Test {
 protected:
     ChannelTest() { open_channel({}); }
 
-    /// A fresh channel with other settings, and a fresh peer.
-    void open_channel(ipc::channel_settings settings)
+    /// A fresh channel with other options, and a fresh peer.
+    void open_channel(ipc::channel_options options)
     {
         auto [ours, theirs] = unix_pair();
-        channel.emplace(context.get_executor(), std::move(ours), std::move(settings));
+        channel.emplace(context.get_executor(), std::move(ours), std::move(options));
         peer = std::move(theirs);
     }
 

@@ -207,9 +207,9 @@ TEST_F(ChannelTest, A13_EndsTheChannelOnAnEndlessLine)
 
 TEST_F(ChannelTest, A13_TheLimitOfALineIsASetting)
 {
-    ipc::channel_settings settings;
-    settings.line_limit = 1024;
-    open_channel(settings);
+    ipc::channel_options options;
+    options.max_line = 1024;
+    open_channel(options);
     const std::string longest(1022, 'x');
     write("\"" + longest + "\"\n\"" + longest + "x\"\n");
     EXPECT_EQ(*receive()->body.text(), longest);
@@ -681,10 +681,10 @@ TEST_F(ChannelTest, A2_TheDescriptorOfALargeMessageGoesOnceHoweverSlowlyItIsRead
 TEST_F(ChannelTest, ReportsAPeerThatNeverAcknowledges)
 {
     int reports = 0;
-    ipc::channel_settings settings;
-    settings.ack_timeout = std::chrono::milliseconds(20);
-    settings.on_ack_overdue = [&] { ++reports; };
-    open_channel(settings);
+    ipc::channel_options options;
+    options.ack_timeout = std::chrono::milliseconds(20);
+    options.on_ack_overdue = [&] { ++reports; };
+    open_channel(options);
     ipc::handle server(tcp_server());
     const auto sent = send("server", &server);
     ASSERT_TRUE(run_until([&] { return reports > 0; }));
@@ -697,9 +697,9 @@ TEST_F(ChannelTest, ReportsAPeerThatNeverAcknowledges)
 
 TEST_F(ChannelTest, A18_HoldsABoundedAmountForAPeerThatDoesNotRead)
 {
-    ipc::channel_settings settings;
-    settings.queue_limit = 1'000'000;
-    open_channel(settings);
+    ipc::channel_options options;
+    options.max_queue = 1'000'000;
+    open_channel(options);
     std::vector<std::shared_ptr<outcome>> sent;
     for (int i = 0; i < 100; ++i)
         sent.push_back(send(std::to_string(i) + std::string(100'000, 'x')));
@@ -957,9 +957,9 @@ TEST_F(ChannelTest, MayBeDestroyedWhileACoroutineReceives)
 // Each fate is decided by the number in the message, and each is counted on both sides.
 TEST_F(ChannelTest, EverySendCompletesOnceAndTheAccountsBalance)
 {
-    ipc::channel_settings settings;
-    settings.queue_limit = 40'000; // some are refused at once
-    open_channel(settings);
+    ipc::channel_options options;
+    options.max_queue = 40'000; // some are refused at once
+    open_channel(options);
     const auto before = open_descriptors();
 
     struct sent_handle {
