@@ -41,4 +41,6 @@ int main(int, char** argv)
     for (const auto& example : http_cases::all)
         for (const char size : {char{0x7f}, char{0}})
             write(folder / "http", number++, size + example.bytes + http_cases::follow_up);
+    for (const auto& example : http_cases::openings)
+        write(folder / "http", number++, char{0x7f} + example.possible + example.rest);
 }
