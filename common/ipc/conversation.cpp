@@ -350,16 +350,17 @@ void conversation::on(wire::envelope& said, std::size_t size)
                         quote(said.type) + ", and nobody here takes any: refused");
         return refuse();
     }
+    const auto acknowledge = [this] { answer(std::string(wire::acknowledgement_line), true); };
+    if (said.is_internal) // cluster's business, not ours: taken note of, and closed
+        return acknowledge();
     const auto kind = handle::kind_as(said.type, fd.get());
     if (kind == handle::kind::none) {
         fd.reset();
         warn("a descriptor that is not the " + quote(said.type) + " it was sent as");
         return refuse();
     }
-    // Before anything this message may cause us to send.
-    answer(std::string(wire::acknowledgement_line), true);
-    if (!said.is_internal) // else it is cluster's business, not ours, and the descriptor closes
-        deliver({std::move(said.body), {kind, std::move(fd), lease(said.key)}}, size);
+    acknowledge(); // before anything this message may cause us to send
+    deliver({std::move(said.body), {kind, std::move(fd), lease(said.key)}}, size);
 }
 
 void conversation::on(wire::acknowledgement&, std::size_t)

@@ -442,6 +442,16 @@ TEST_F(ChannelTest, ClosesAHandleThatBelongsToAnInternalMessage)
     EXPECT_EQ(receive()->body.dump(), "\"next\"");
     EXPECT_EQ(read(), ack);
     EXPECT_EQ(open_descriptors(), before + 2);
+
+    const auto bound = tcp_server(false); // as a primary sends it that does not accept for others
+    write(envelope("net.Native", R"({"cmd":"NODE_CLUSTER","errno":0,"ack":1,"seq":0})"),
+          {bound.get()});
+    run_ready();
+    EXPECT_EQ(read(), ack);
+    int listening = 1;
+    socklen_t length = sizeof listening;
+    ::getsockopt(bound.get(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+    EXPECT_EQ(listening, 0) << "it is not ours to listen on";
 }
 
 // ---- sending handles ---------------------------------------------------------------------------
