@@ -1,14 +1,13 @@
 #include "ipc/child_process.hpp"
 
 #include "event.hpp"
+#include "ipc/program.hpp"
 #include "posix.hpp"
 
 #include <asio/posix/stream_descriptor.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -25,8 +24,6 @@
 namespace ipc {
 
 namespace {
-
-constexpr int channel_number = 3; // what Node's fork() uses
 
 // System calls that glibc 2.36 declares in no header that C++ can include beside <sys/wait.h>.
 int pidfd_open(pid_t pid)
@@ -56,108 +53,6 @@ unique_fd open_pidfd(pid_t pid)
     posix::check(wait_for(result.get(), unused, WEXITED | WNOHANG | WNOWAIT), "waitid P_PIDFD");
     return result;
 }
-
-/// "PATH=..." strings for the child: ours, with its channel instead of our own.
-std::vector<std::string> child_environment()
-{
-    std::vector<std::string> result;
-    for (char** entry = environ; *entry; ++entry) {
-        const std::string_view variable = *entry;
-        if (!variable.starts_with("NODE_CHANNEL_") && !variable.starts_with("NODE_UNIQUE_ID="))
-            result.emplace_back(variable);
-    }
-    result.push_back("NODE_CHANNEL_FD=" + std::to_string(channel_number));
-    result.push_back("NODE_CHANNEL_SERIALIZATION_MODE=json");
-    return result;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& strings)
-{
-    std::vector<char*> result;
-    for (auto& string : strings)
-        result.push_back(string.data());
-    result.push_back(nullptr);
-    return result;
-}
-
-std::string search_path()
-{
-    if (const char* path = std::getenv("PATH"))
-        return path;
-    std::string standard(::confstr(_CS_PATH, nullptr, 0), '\0');
-    ::confstr(_CS_PATH, standard.data(), standard.size());
-    standard.pop_back(); // the NUL
-    return standard;
-}
-
-/// Where `name` may be, in the order to try: in the folders of PATH, unless it contains a slash. An
-/// empty entry of PATH, for the shell the current directory, is passed over.
-std::vector<std::string> candidates(const std::string& name)
-{
-    if (name.find('/') != std::string::npos)
-        return {name};
-    std::vector<std::string> result;
-    const std::string path = search_path();
-    for (std::size_t begin = 0, end; begin < path.size(); begin = end + 1) {
-        end = std::min(path.find(':', begin), path.size());
-        if (end > begin)
-            result.push_back(path.substr(begin, end - begin) + "/" + name);
-    }
-    return result;
-}
-
-// All that exec needs, made before the fork: after it nothing may be allocated.
-class program {
-public:
-    explicit program(std::vector<std::string> command)
-        : command_(std::move(command)),
-          paths_(candidates(command_.front())),
-          environment_(child_environment()),
-          arguments_(pointers(command_)),
-          path_pointers_(pointers(paths_)),
-          environment_pointers_(pointers(environment_)),
-          shell_arguments_{shell_.data(), nullptr}
-    {
-        shell_arguments_.insert(shell_arguments_.end(), arguments_.begin() + 1, arguments_.end());
-    }
-    program(const program&) = delete;
-    program& operator=(const program&) = delete;
-
-    // What execvp(3) does, which is not on the list of signal-safety(7). Returns the errno when
-    // there is no such program. A candidate that is there and must not be executed, a folder say,
-    // is passed over, and remembered.
-    int execute() noexcept
-    {
-        int error = ENOENT;
-        for (char* const* path = path_pointers_.data(); *path; ++path) {
-            ::execve(*path, arguments_.data(), environment_pointers_.data());
-            if (errno == ENOEXEC) { // a script without "#!"
-                shell_arguments_[1] = *path;
-                ::execve(shell_.c_str(), shell_arguments_.data(), environment_pointers_.data());
-            }
-            switch (errno) {
-            case EACCES:
-            case ENOENT:
-            case ENOTDIR:
-            case ESTALE: // of a network's file system, as the next two
-            case ENODEV:
-            case ETIMEDOUT:
-                if (error != EACCES)
-                    error = errno;
-                break;
-            default:
-                return errno;
-            }
-        }
-        return error;
-    }
-
-private:
-    std::vector<std::string> command_, paths_, environment_;
-    std::vector<char*> arguments_, path_pointers_, environment_pointers_;
-    std::string shell_ = "/bin/sh";
-    std::vector<char*> shell_arguments_;
-};
 
 // While one lives, every signal waits. The child of a fork has our handlers until exec, and they
 // would act for us: Asio's writes into a pipe that both share, and one Ctrl-C counts twice.
