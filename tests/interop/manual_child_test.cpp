@@ -182,8 +182,10 @@ TEST_F(ManualChild, SaysWhenTheLastSocketOfAServerIsClosed)
     accepted.reset();
     EXPECT_EQ(read_lines(1), ack);
     write(R"({"cmd":"NODE_SOCKET_GET_COUNT","key":"unknown"})"
-          "\n"
-          R"({"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":"4:127.0.0.1:1"})"
+          "\n");
+    EXPECT_EQ(read_lines(1), R"({"cmd":"NODE_SOCKET_COUNT","count":0,"key":"unknown"})"
+                             "\n");
+    write(R"({"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":"4:127.0.0.1:1"})"
           "\n");
     connection(client.release()).read_to_end(); // and closes, so the child does too
     EXPECT_EQ(read_lines(1), R"({"cmd":"NODE_SOCKET_ALL_CLOSED","key":"4:127.0.0.1:1"})"
