@@ -48,6 +48,7 @@ awaitable<void> lane(app::client& client)
 {
     std::unique_ptr<http::client> connection;
     while (client.take_turn()) {
+        co_await client.printed();
         try {
             // [get]
             const auto res = co_await get(client, connection);

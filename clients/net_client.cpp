@@ -51,6 +51,7 @@ awaitable<std::string> read_to_end(tcp::socket& socket, std::chrono::millisecond
 awaitable<void> lane(app::client& client)
 {
     while (client.take_turn()) {
+        co_await client.printed();
         try {
             // [lane]
             tcp::socket socket = co_await client.connect();

@@ -3,14 +3,18 @@
 #include "app/environment.hpp"
 #include "app/signals.hpp"
 #include "app/terminal.hpp"
+#include "app/typed.hpp"
+#include "event.hpp"
 #include "net/connect.hpp"
 #include "net/error.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/error.hpp>
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 
 #include <cctype>
+#include <cstdlib>
 #include <exception>
 #include <unistd.h>
 #include <utility>
@@ -22,9 +26,22 @@ namespace {
 class client_process : public client {
 public:
     client_process(std::string name, std::string demo, client_options options)
-        : name_(std::move(name)), demo_(std::move(demo)), options_(std::move(options))
+        : name_(std::move(name)),
+          demo_(std::move(demo)),
+          options_(std::move(options)),
+          written_(context_.get_executor())
     {
+        for (auto* stream : {&standard_output(), &standard_error()})
+            stream->on_written([this] { asio::post(context_, [this] { written_.notify(); }); });
     }
+
+    ~client_process() override
+    {
+        for (auto* stream : {&standard_output(), &standard_error()})
+            stream->on_written(nullptr);
+    }
+    client_process(const client_process&) = delete;
+    client_process& operator=(const client_process&) = delete;
 
     int run(const std::function<asio::awaitable<void>(client&)>& lane)
     {
@@ -34,7 +51,7 @@ public:
             if (net::means_refused_here(error.code()))
                 throw;
             note(name_ + ": cannot find '" + options_.host + "': " + error.code().message() +
-                 "\n  this machine: " + options_.program + " --host 127.0.0.1");
+                 "\n  this machine: " + typed_self(options_.program) + " --host 127.0.0.1");
             return cannot_start;
         }
         int interrupted = 0;
@@ -54,7 +71,15 @@ public:
         context_.run();
 
         if (options_.tally && !counts_.empty())
-            print(tally({counts_.begin(), counts_.end()}));
+            print(tally(rows(), stream::out));
+        if (!failure && !interrupted) { // else end_output waits a moment
+            context_.restart();
+            asio::co_spawn(context_, printed(), [&](std::exception_ptr error) {
+                failure = error;
+                context_.stop();
+            });
+            context_.run();
+        }
         if (failure)
             std::rethrow_exception(failure);
         if (interrupted)
@@ -70,6 +95,16 @@ public:
             return false;
         ++turns_;
         return true;
+    }
+
+    asio::awaitable<void> printed() override
+    {
+        co_await written_.wait_until(
+            [] { return standard_output().is_written() && standard_error().is_written(); });
+        if (standard_output().is_gone())
+            throw exit_now{failures_ == 0 ? ok : app::failed};
+        if (standard_output().error() != 0)
+            throw exit_now{app::failed}; // end_output says why
     }
 
     asio::awaitable<asio::ip::tcp::socket> connect() override
@@ -97,12 +132,21 @@ public:
 
     void answered(const std::string& who, const std::string& text) override
     {
-        if (!options_.tally)
-            return print(text);
-        auto digits = who.size();
-        while (digits > 0 && std::isdigit(static_cast<unsigned char>(who[digits - 1])))
-            --digits;
-        ++counts_[digits == who.size() ? who : who.substr(digits)];
+        const auto number = digits_before(who, who.size());
+        const auto& pid = number.empty() ? who : number;
+        const auto slot = digits_before(who, who.find(" 子进程"));
+        if (options_.tally) {
+            auto& counted = counts_[pid];
+            ++counted.answers;
+            counted.slot = slot;
+        } else {
+            auto shown = text;
+            if (const auto at = text.find(who); at != text.npos)
+                shown.replace(
+                    at, who.size(),
+                    in_colour_of(slot.empty() ? order_of(pid) : to_number(slot), who, stream::out));
+            print(shown);
+        }
     }
 
     void failed(const std::string& why) override
@@ -112,11 +156,56 @@ public:
     }
 
 private:
+    struct count {
+        std::size_t answers = 0;
+        std::string slot; // where the answers name it
+    };
+    struct numbers_in_order {
+        bool operator()(const std::string& a, const std::string& b) const
+        {
+            return a.size() != b.size() ? a.size() < b.size() : a < b;
+        }
+    };
+
+    /// "2" of "http socket2 子进程：7751", before the blank; "" where there is none.
+    static std::string digits_before(const std::string& text, std::size_t end)
+    {
+        if (end == std::string::npos)
+            return "";
+        auto begin = end;
+        while (begin > 0 && std::isdigit(static_cast<unsigned char>(text[begin - 1])))
+            --begin;
+        return text.substr(begin, end - begin);
+    }
+
+    static std::size_t to_number(const std::string& digits)
+    {
+        return std::strtoul(digits.c_str(), nullptr, 10);
+    }
+
+    /// Where the answers name no slot: each PID's place in the order in which they have answered.
+    std::size_t order_of(const std::string& pid)
+    {
+        return order_.try_emplace(pid, order_.size()).first->second;
+    }
+
+    /// In the order of the PIDs, which is that of the slots as long as no worker was replaced.
+    std::vector<tally_row> rows() const
+    {
+        std::vector<tally_row> result;
+        for (const auto& [pid, counted] : counts_)
+            result.push_back(
+                {.name = pid,
+                 .count = counted.answers,
+                 .slot = counted.slot.empty() ? result.size() : to_number(counted.slot)});
+        return result;
+    }
+
     std::string nobody_listens(const std::string& why) const
     {
         return "nothing is listening on " + options_.host + ":" + std::to_string(options_.port) +
                " (" + why + ")\n  start a demo in another terminal: " +
-               sibling(options_.program, "demos", demo_) +
+               typed_sibling(options_.program, "demos", demo_) +
                (options_.port == 8888 ? "" : " --port " + std::to_string(options_.port));
     }
 
@@ -129,7 +218,9 @@ private:
     std::size_t failures_ = 0;
     bool connected_ = false;
     bool given_up_ = false;
-    std::map<std::string, std::size_t> counts_;
+    std::map<std::string, count, numbers_in_order> counts_;
+    std::map<std::string, std::size_t> order_;
+    event written_; // all that was printed; the threads that write say so
 };
 
 } // namespace
@@ -137,17 +228,18 @@ private:
 int run_client(int argc, char** argv, const std::string& name, const std::string& demo,
                std::function<asio::awaitable<void>(client&)> lane)
 {
+    int code = cannot_start;
     try {
-        prepare_environment();
+        prepare_environment(filter_output);
         auto options = parse_client(argc, argv, name, name == "http_client");
         check_waiting();
-        return client_process(name, demo, std::move(options)).run(lane);
+        code = client_process(name, demo, std::move(options)).run(lane);
     } catch (const exit_now& now) {
-        return now.code;
+        code = now.code;
     } catch (const std::exception& error) { // no descriptor left to wait with, say
         note(name + ": " + error.what());
-        return cannot_start;
     }
+    return end_output(name, code, std::chrono::seconds(1));
 }
 
 std::string describe(const std::error_code& error)

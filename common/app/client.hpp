@@ -25,13 +25,18 @@ public:
     /// Takes one of the --count turns; false when none is left.
     virtual bool take_turn() = 0;
 
+    /// A client is a filter: this waits until all that was printed has been taken by its readers;
+    /// signals are heard meanwhile, and answers arrive. When the reader of stdout has gone, or the
+    /// disk is full, that ends the client.
+    virtual asio::awaitable<void> printed() = 0;
+
     /// A new connection, to whichever of the host's addresses answers, within --timeout. Throws
     /// std::runtime_error, with a text for failed(); when nothing has ever answered, that ends the
     /// client instead (exit code 3).
     virtual asio::awaitable<asio::ip::tcp::socket> connect() = 0;
 
     /// An answer: `text` is printed on stdout, or, with --tally, the PID in `who` is counted (the
-    /// digits at its end).
+    /// digits at its end). On a terminal, `who` has its worker's colour in `text`.
     virtual void answered(const std::string& who, const std::string& text) = 0;
 
     /// A turn that got no answer: one line on stderr, and exit code 1 in the end.

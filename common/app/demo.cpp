@@ -4,6 +4,7 @@
 #include "app/orphans.hpp"
 #include "app/signals.hpp"
 #include "app/terminal.hpp"
+#include "app/typed.hpp"
 #include "event.hpp"
 #include "ipc/parent.hpp"
 #include "net/error.hpp"
@@ -17,6 +18,9 @@
 #include <asio/use_awaitable.hpp>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <map>
 #include <optional>
 #include <system_error>
 #include <unistd.h>
@@ -28,6 +32,10 @@ using asio::awaitable;
 namespace {
 
 constexpr std::chrono::seconds drain_limit{2};
+
+// For whoever reads our output to take what is left. A worker has less: its main waits for it.
+constexpr std::chrono::milliseconds main_patience{500};
+constexpr std::chrono::milliseconds worker_patience{50};
 
 std::size_t open_conversations = 0; // begun with spawn() and not ended
 
@@ -48,7 +56,7 @@ public:
     demo_process(const demo_description& description, demo_options options)
         : description_(description),
           options_(std::move(options)),
-          stop_signals_(context_, [this](int) { stop(); }),
+          stop_signals_(context_, [this](int signal) { stop(signal); }),
           orphans_(context_),
           stop_(context_.get_executor())
     {
@@ -102,7 +110,7 @@ public:
         }
     }
 
-    workers::settings worker_settings() const override
+    workers::settings worker_settings() override
     {
         workers::settings settings;
         settings.count = options_.workers;
@@ -110,8 +118,8 @@ public:
         settings.ack_timeout = options_.ack_timeout;
         settings.respawn = options_.respawn;
         settings.trace = options_.trace;
-        settings.log = [name = description_.name](const std::string& what) {
-            note(name + ": " + what);
+        settings.log = [this](const std::string& what) {
+            note(description_.name + ": " + with_colour(what));
         };
         return settings;
     }
@@ -119,10 +127,11 @@ public:
     void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) override
     {
         ready_ = true;
+        remember_slots(pids);
         std::string line = "listening on " + net::to_string(address);
         line += pids.empty() ? ", no workers yet: each connection gets its own" : ", workers";
         for (const auto pid : pids)
-            line += ' ' + std::to_string(pid);
+            line += ' ' + (pid == 0 ? "-" : with_colour(pid, std::to_string(pid)));
         note(line + "; try: " + client_command(address.port()));
     }
 
@@ -132,12 +141,14 @@ public:
             lost_ = true;
             stop_.notify();
         });
+        work_ = &work;
         co_await stop_.wait_until([this] { return stopping_ || lost_; });
+        work_ = nullptr;
         if (lost_)
             throw user_error("no worker is left: ending" +
                              (options_.respawn ? ""
                                                : "\n  replace workers that end: " +
-                                                     options_.program + " --respawn"));
+                                                     typed_self(options_.program) + " --respawn"));
         std::size_t alive = 0;
         for (const auto pid : work.pids())
             alive += pid != 0;
@@ -150,18 +161,53 @@ public:
             throw std::logic_error("connections do not add up: " + what_became_of(counted));
         if (options_.quiet)
             return;
-        std::vector<std::pair<std::string, std::size_t>> rows;
-        for (const auto& [pid, count] : counted.acknowledged)
-            rows.emplace_back(std::to_string(pid), count);
+        std::vector<tally_row> rows;
+        for (const auto& [pid, count] : counted.acknowledged) {
+            const auto known = slots_.find(pid);
+            rows.push_back({.name = std::to_string(pid),
+                            .count = count,
+                            .slot = known != slots_.end() ? known->second : rows.size()});
+        }
         if (!rows.empty())
-            note(tally(rows));
+            note(tally(rows, stream::err));
         if (counted.closed != 0 || counted.given_again != 0)
             note(what_became_of(counted));
     }
 
 private:
-    void stop()
+    void remember_slots(const std::vector<pid_t>& pids)
     {
+        for (std::size_t slot = 0; slot < pids.size(); ++slot)
+            if (pids[slot] != 0) // it is there
+                slots_[pids[slot]] = slot;
+    }
+
+    std::string with_colour(pid_t pid, const std::string& text) const
+    {
+        const auto known = slots_.find(pid);
+        return known == slots_.end() ? text : in_colour_of(known->second, text, stream::err);
+    }
+
+    /// A sentence about a worker: "worker 7751 was killed by SIGKILL".
+    std::string with_colour(const std::string& sentence)
+    {
+        if (work_) // it may be new
+            remember_slots(work_->pids());
+        static const std::string word = "worker ";
+        const auto begin = sentence.find(word);
+        if (begin == std::string::npos)
+            return sentence;
+        const auto end = sentence.find_first_not_of("0123456789", begin + word.size());
+        const auto name = sentence.substr(begin, end == sentence.npos ? end : end - begin);
+        const auto pid = std::strtol(name.c_str() + word.size(), nullptr, 10);
+        return sentence.substr(0, begin) + with_colour(static_cast<pid_t>(pid), name) +
+               sentence.substr(begin + name.size());
+    }
+
+    void stop(int signal)
+    {
+        if (signal == SIGHUP)
+            expect_hang_up();
         stopping_ = true;
         stop_.notify();
     }
@@ -183,10 +229,10 @@ private:
 
     std::string client_command(std::uint16_t port) const
     {
-        std::string command = sibling(options_.program, "clients", description_.client);
+        std::string command = typed_sibling(options_.program, "clients", description_.client);
         if (options_.host != "127.0.0.1" && options_.host != "::1" && options_.host != "::" &&
             options_.host != "0.0.0.0" && options_.host != "localhost")
-            command += " --host " + options_.host;
+            command += " --host " + shell_word(options_.host);
         if (port != 8888)
             command += " --port " + std::to_string(port);
         return command;
@@ -207,22 +253,25 @@ private:
         const auto port = std::to_string(options_.port);
         const auto other =
             static_cast<std::uint16_t>(options_.port < 65535 ? options_.port + 1 : 8888);
-        const auto elsewhere = options_.program + " --port " + std::to_string(other) + "   and   " +
-                               client_command(other);
+        const auto elsewhere = typed_self(options_.program) + " --port " + std::to_string(other) +
+                               "   and   " + client_command(other);
         if (net::means(error, std::errc::address_in_use))
             return "port " + port +
                    " is already in use\n  who has it:   ss -ltnp 'sport = :" + port +
                    "'\n  another port: " + elsewhere;
         if (net::means(error, std::errc::permission_denied))
-            return "port " + port +
-                   " is not for ordinary users (below 1024)\n  another port: " + options_.program +
-                   " --port 8888   and   " + client_command(8888);
+            return "port " + port + " is not for ordinary users (below 1024)\n  another port: " +
+                   typed_self(options_.program) + " --port 8888   and   " + client_command(8888);
         const auto what = "cannot listen on " + options_.host + " port " + port + ": ";
         if (net::means_refused_here(error))
             return what + failure.what(); // another address would not help
-        return what + error.message() + "\n  an address of this machine: " + options_.program +
+        return what + error.message() +
+               "\n  an address of this machine: " + typed_self(options_.program) +
                " --host 127.0.0.1";
     }
+
+    std::map<pid_t, std::size_t> slots_; // of all workers there have been
+    workers::pool* work_ = nullptr;      // while we wait for the end
 
     asio::io_context context_{1};
     demo_description description_;
@@ -240,25 +289,27 @@ private:
 int run_demo(int argc, char** argv, const demo_description& description,
              std::function<awaitable<void>(demo&)> story)
 {
+    int code = cannot_start;
     try {
-        prepare_environment();
+        prepare_environment(service_output);
         auto options = parse_demo(argc, argv, description);
         check_waiting();
-        return demo_process(description, std::move(options)).run(story);
+        code = demo_process(description, std::move(options)).run(story);
     } catch (const exit_now& now) {
-        return now.code;
+        code = now.code;
     } catch (const std::exception& error) { // no descriptor left to wait with, say
         note(description.name + ": " + error.what());
-        return cannot_start;
     }
+    return end_output(description.name, code, main_patience);
 }
 
-int run_child(int argc, char** argv,
-              std::function<awaitable<void>(const child_options&, ipc::channel&)> story)
+static int
+child_exit_code(int argc, char** argv,
+                const std::function<awaitable<void>(const child_options&, ipc::channel&)>& story)
 {
     int exit_code = cannot_start; // until it has to wait for its parent
     try {
-        prepare_environment();
+        prepare_environment(service_output);
         check_waiting();
         asio::io_context context{1};
         std::optional<ipc::channel> parent;
@@ -266,8 +317,7 @@ int run_child(int argc, char** argv,
             parent.emplace(ipc::connect_to_parent(context.get_executor()));
         } catch (const ipc::error& error) {
             const std::string own = argv[0];
-            const std::string main = own.ends_with("_child") ? own.substr(0, own.size() - 6) : own;
-            note(own + ": " + error.what() + "\n  this program is a worker: " + main +
+            note(own + ": " + error.what() + "\n  this program is a worker: " + typed_main(own) +
                  " starts it and leaves it a channel");
             return bad_usage;
         }
@@ -296,6 +346,14 @@ int run_child(int argc, char** argv,
         note("worker " + std::to_string(::getpid()) + ": " + error.what());
         return exit_code;
     }
+}
+
+int run_child(int argc, char** argv,
+              std::function<awaitable<void>(const child_options&, ipc::channel&)> story)
+{
+    const int code = child_exit_code(argc, argv, story);
+    end_output(argv[0], code, worker_patience); // whether it could be written is main's to judge
+    return code;
 }
 
 void spawn(asio::any_io_executor executor, awaitable<void> conversation)

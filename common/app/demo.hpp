@@ -28,7 +28,7 @@ public:
     virtual net::server listen() = 0;
 
     /// --workers, --child, --ack-timeout, --respawn and --trace, for a pool.
-    virtual workers::settings worker_settings() const = 0;
+    virtual workers::settings worker_settings() = 0;
 
     /// The ready line, on stderr: every worker holds what it needs. `pids` in slot order.
     virtual void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) = 0;

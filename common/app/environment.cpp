@@ -30,10 +30,10 @@ void put_signals_right()
 
 } // namespace
 
-void prepare_environment()
+void prepare_environment(std::size_t output_capacity)
 {
     put_signals_right();
-    open_standard_streams();
+    open_standard_streams(output_capacity);
 }
 
 void check_waiting()

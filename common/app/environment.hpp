@@ -2,6 +2,8 @@
 // where.
 #pragma once
 
+#include <cstddef>
+
 namespace app {
 
 /// Call it first in main.
@@ -10,7 +12,8 @@ namespace app {
 ///               ignored, for nohup(1) wants it so, and SIGPIPE and SIGXFSZ become so, for they
 ///               kill where the error of write(2) says the same
 ///     streams   /dev/null is opened in the place of whichever of 0, 1 and 2 is closed
-void prepare_environment();
+///     output    nothing that is printed waits for its reader: up to `output_capacity` bytes do
+void prepare_environment(std::size_t output_capacity);
 
 /// Call it before the first io_context: can we wait here? There may be no descriptor left for it,
 /// or a sandbox refuses a call whose refusal Asio takes for success: then it would wait for ever,

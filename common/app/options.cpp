@@ -2,13 +2,13 @@
 
 #include "app/help.hpp"
 #include "app/terminal.hpp"
+#include "app/typed.hpp"
 #include "app/words.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <asio/version.hpp>
 #include <filesystem>
-#include <iostream>
 #include <sstream>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -135,10 +135,16 @@ void parse(CLI::App& command, int argc, char** argv)
     try {
         command.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        if (error.get_exit_code() == 0)
-            throw exit_now{command.exit(error)}; // --help, --version: prints them on stdout
-        std::cerr << command.get_name() << ": " << error.what() << "\n  all flags: " << argv[0]
-                  << " --help\n";
+        if (error.get_exit_code() == 0) { // --help, --version
+            std::ostringstream text;
+            command.exit(error, text, text);
+            auto lines = text.str();
+            lines.pop_back(); // the newline, which print() adds
+            print(lines);
+            throw exit_now{ok};
+        }
+        note(command.get_name() + ": " + error.what() + "\n  all flags: " + typed_self(argv[0]) +
+             " --help");
         throw exit_now{bad_usage};
     }
 }
@@ -181,8 +187,7 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
             mistake = "--child " + child + ": " + error.what();
         }
         if (!mistake.empty()) {
-            std::cerr << description.name << ": " << mistake
-                      << "\n  for example: --child 'node child.js'\n";
+            note(description.name + ": " + mistake + "\n  for example: --child 'node child.js'");
             throw exit_now{bad_usage};
         }
     }
@@ -258,12 +263,6 @@ client_options parse_client(int argc, char** argv, const std::string& name, bool
     if (concurrency->count() == 0)
         options.concurrency = std::min<std::size_t>(options.count, 64);
     return options;
-}
-
-std::string sibling(const std::string& program, const std::string& folder, const std::string& name)
-{
-    const auto parts = std::filesystem::path(program).parent_path() / ".." / folder / name;
-    return parts.lexically_normal().string();
 }
 
 std::string own_executable()

@@ -74,10 +74,6 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
 child_options parse_child(int argc, char** argv);
 client_options parse_client(int argc, char** argv, const std::string& name, bool http);
 
-/// The path of another program of the suite beside `program` (this process's argv[0]), for messages
-/// that tell the user what to type: ("build/demos/socket_fanout", "clients", "net_client").
-std::string sibling(const std::string& program, const std::string& folder, const std::string& name);
-
 /// The path of this process's executable, whatever argv[0] says, and without /proc too.
 std::string own_executable();
 

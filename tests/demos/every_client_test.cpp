@@ -101,7 +101,7 @@ TEST_P(EveryClient, RefusesBadUsageWithExitCode2)
 TEST_P(EveryClient, NobodyListeningIsExplainedWithTheCommandToType)
 {
     const auto port = std::to_string(unused_port());
-    const auto result = run({client(name()), "--port", port}, {.typed_as = typed()});
+    const auto result = run({client(name()), "--port", port}, typed_as(typed()));
     EXPECT_EQ(result.status, exited(3));
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(result.err, name() + ": nothing is listening on localhost:" + port +
@@ -113,7 +113,7 @@ TEST_P(EveryClient, NobodyListeningIsExplainedWithTheCommandToType)
 TEST_P(EveryClient, OfPort8888NobodyListeningSaysTheDocumentedText)
 {
     ASSERT_TRUE(is_free(8888));
-    const auto result = run({client(name())}, {.typed_as = typed()});
+    const auto result = run({client(name())}, typed_as(typed()));
     EXPECT_EQ(result.status, exited(3));
     EXPECT_EQ(result.err,
               name() + ": nothing is listening on localhost:8888 (connection refused)\n" +

@@ -141,7 +141,7 @@ TEST_P(EveryDemo, TakesOneWorkerAndSixtyFour)
 
 TEST_P(EveryDemo, ReadyLineNamesAddressWorkersAndTheClient)
 {
-    running_demo main({demo(name()), "-p", "0"}, {.typed_as = typed()});
+    running_demo main({demo(name()), "-p", "0"}, typed_as(typed()));
     EXPECT_EQ(main.address, "127.0.0.1");
     EXPECT_NE(main.port, 0);
     EXPECT_EQ(main.hint, "build/clients/" + client_name() + " --port " + std::to_string(main.port));
@@ -151,6 +151,22 @@ TEST_P(EveryDemo, ReadyLineNamesAddressWorkersAndTheClient)
     EXPECT_EQ(workers, children(main.pid()));
     EXPECT_EQ(workers.size(), 4u);
     EXPECT_EQ(main.stop(), exited(0));
+}
+
+// Whoever is given the listener is waited for, and so seen to be gone.
+TEST(ReadyLine, HasADashInThePlaceOfAWorkerThatIsMissing)
+{
+    for (const string name : {"server_handoff", "http_cluster"}) {
+        running_demo main(name,
+                          {"--workers", "3", "--child", demo(name) + "_child", "--child", "false"});
+        const auto line = main.err_line("listening on");
+        EXPECT_NE(line.find(", workers " + std::to_string(main.workers.at(0)) + " - " +
+                            std::to_string(main.workers.at(2)) + "; try: "),
+                  string::npos)
+            << line;
+        EXPECT_EQ(main.stop(), exited(0));
+        EXPECT_NE(main.err().find("stopping: 2 workers"), string::npos) << main.err();
+    }
 }
 
 TEST_P(EveryDemo, StdoutCarriesTheDocumentsLinesAndNothingElse)
@@ -287,7 +303,7 @@ TEST_P(EveryDemo, RunsTwiceOnTwoPorts)
 
 TEST_P(EveryDemo, OfPort8888ServesTheClientWithoutAnyFlag)
 {
-    running_demo main({demo(name())}, {.typed_as = typed()});
+    running_demo main({demo(name())}, typed_as(typed()));
     EXPECT_EQ(main.port, 8888);
     EXPECT_EQ(main.hint, "build/clients/" + client_name());
     const auto asked = run({client(client_name())});
@@ -322,7 +338,7 @@ TEST_P(EveryDemo, PortInUseIsExplainedAndStartsNoWorker)
     const auto next = std::to_string(other.port() + 1);
     const witness worker;
     const auto result =
-        run({demo(name()), "--port", port, "--child", worker.command()}, {.typed_as = typed()});
+        run({demo(name()), "--port", port, "--child", worker.command()}, typed_as(typed()));
     EXPECT_EQ(result.status, exited(3));
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(result.err, name() + ": port " + port + " is already in use\n" +
@@ -335,7 +351,7 @@ TEST_P(EveryDemo, PortInUseIsExplainedAndStartsNoWorker)
 TEST_P(EveryDemo, OfPort8888InUseSaysTheDocumentedText)
 {
     const listener other("127.0.0.1", 8888);
-    const auto result = run({demo(name())}, {.typed_as = typed()});
+    const auto result = run({demo(name())}, typed_as(typed()));
     EXPECT_EQ(result.status, exited(3));
     EXPECT_EQ(result.err, name() + ": port 8888 is already in use\n" +
                               "  who has it:   ss -ltnp 'sport = :8888'\n" +
@@ -345,7 +361,7 @@ TEST_P(EveryDemo, OfPort8888InUseSaysTheDocumentedText)
 
 TEST_P(EveryDemo, PrivilegedPortIsExplained)
 {
-    start_options nobody{.typed_as = typed()};
+    auto nobody = typed_as(typed());
     if (::geteuid() == 0)
         nobody.uid = 65534;
     const auto result = run({demo(name()), "--port", "80"}, nobody);

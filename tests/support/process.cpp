@@ -98,6 +98,8 @@ bool become_user(uid_t uid)
         const rlimit limit{*options.descriptor_limit, *options.descriptor_limit};
         ::setrlimit(RLIMIT_NOFILE, &limit);
     }
+    if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0)
+        ::_exit(126);
     options.before_exec();
     if (options.uid && !become_user(*options.uid))
         ::_exit(126);

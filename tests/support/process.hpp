@@ -47,6 +47,7 @@ struct start_options {
     std::optional<rlim_t> descriptor_limit{}; ///< RLIMIT_NOFILE
     std::optional<uid_t> uid{};               ///< run as this user; we must be root
     std::string typed_as{};                   ///< argv[0], when not the path itself
+    std::string folder{};                     ///< its current one, when not ours
     std::string terminal{}; ///< it leads a session on this one, and reads from it (pty(7))
     std::function<void()> before_exec = [] {}; ///< in the child; async-signal-safe calls only
 };

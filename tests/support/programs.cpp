@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
+#include <unistd.h>
 
 namespace support {
 
@@ -85,17 +87,41 @@ std::string fixture(const std::string& path)
     return place("TESTS_FOLDER", TESTS_FOLDER) + "/" + path;
 }
 
+namespace {
+
+/// A folder with a link "build" in it.
+struct folder_above_build {
+    folder_above_build() : path(testing::TempDir() + "above_build." + std::to_string(::getpid()))
+    {
+        std::filesystem::create_directories(path);
+        std::filesystem::create_directory_symlink(place("PROGRAMS", PROGRAMS), path + "/build");
+    }
+    ~folder_above_build() { std::filesystem::remove_all(path); }
+    const std::string path;
+};
+
+} // namespace
+
+start_options typed_as(const std::string& path)
+{
+    static const folder_above_build above_build;
+    start_options options;
+    options.typed_as = path;
+    options.folder = above_build.path;
+    return options;
+}
+
 ready_line parse_ready_line(const std::string& line)
 {
     static const std::regex pattern(
-        R"(listening on (\S+):(\d+), (?:workers((?: \d+)+)|no workers yet[^;]*); try: (\S.*))");
+        R"(listening on (\S+):(\d+), (?:workers((?: (?:\d+|-))+)|no workers yet[^;]*); try: (\S.*))");
     const auto found = match(line, pattern);
     ready_line result;
     result.address = found[1];
     result.port = static_cast<std::uint16_t>(std::stoi(found[2]));
     std::istringstream pids(found[3]);
-    for (pid_t pid = 0; pids >> pid;)
-        result.workers.push_back(pid);
+    for (std::string pid; pids >> pid;)
+        result.workers.push_back(pid == "-" ? 0 : std::stoi(pid));
     result.hint = found[4];
     return result;
 }

@@ -15,6 +15,9 @@ namespace support {
 std::string demo(const std::string& name);   ///< build/demos/NAME
 std::string client(const std::string& name); ///< build/clients/NAME
 std::string test_program(const std::string& name);
+
+/// For start_options: typed as "build/demos/NAME" or so in a folder where that leads to it.
+start_options typed_as(const std::string& path);
 std::string node();
 std::string fixture(const std::string& path); ///< "interop/net_client.js", in the tests' folder
 
@@ -22,7 +25,7 @@ std::string fixture(const std::string& path); ///< "interop/net_client.js", in t
 struct ready_line {
     std::string address; ///< "127.0.0.1", "[::1]"
     std::uint16_t port = 0;
-    std::vector<pid_t> workers; ///< in slot order
+    std::vector<pid_t> workers; ///< in slot order; 0 for one that is missing ("-")
     std::string hint;           ///< after "try: "
 };
 ready_line parse_ready_line(const std::string& line);
