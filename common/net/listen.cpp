@@ -2,15 +2,17 @@
 
 #include "log.hpp"
 #include "once_a_second.hpp"
+#include "posix.hpp"
 
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
+#include <optional>
 #include <sys/socket.h>
 #include <system_error>
 #include <utility>
@@ -21,10 +23,9 @@ using asio::ip::tcp;
 
 namespace {
 
-std::system_error last_error(const char* call)
-{
-    return {errno, std::generic_category(), call};
-}
+using posix::last_error;
+
+constexpr std::chrono::milliseconds pause_without_resources{100};
 
 using name_call = int (*)(int, sockaddr*, socklen_t*);
 
@@ -84,6 +85,28 @@ bool concerns_the_listener(int error)
     return error == EBADF || error == EINVAL || error == ENOTSOCK;
 }
 
+// Drops each segment that would begin a connection (SYN: bit 1 of byte 13 in the TCP header, RFC
+// 9293 §3.1) and lets all others pass: a handshake that has begun may end, and its connection waits
+// to be accepted. The filter is one of the socket, whoever holds it (SO_ATTACH_FILTER in
+// socket(7)). Where it is refused, a client that comes within the next microseconds is reset.
+void refuse_newcomers(int listening) noexcept
+{
+    sock_filter drop_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, 0xffff'ffff),
+    };
+    const sock_fprog program{static_cast<unsigned short>(std::size(drop_syn)), drop_syn};
+    (void)::setsockopt(listening, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+void admit_newcomers(int listening) noexcept
+{
+    const int unused = 0;
+    (void)::setsockopt(listening, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
+}
+
 } // namespace
 
 accepted::operator tcp::socket() &&
@@ -130,17 +153,23 @@ public:
         return unique_fd(readiness_.is_open() ? readiness_.release() : -1);
     }
 
-    // As many as a queue can hold at most: under load new ones come all the time.
-    void accept_what_waits()
+    // False when some had to be left in the queue, for want of descriptors. As many as a queue can
+    // hold at most: under load new ones come all the time.
+    bool accept_what_waits()
     {
-        for (int i = 0; i < SOMAXCONN && readiness_.is_open(); ++i) {
+        if (readiness_
+                .is_open()) // another holder may have made it blocking, and it is the last call
+            posix::set_non_blocking(readiness_.native_handle()); // that nobody wants to hang in
+        for (int i = 0; i < SOMAXCONN && readiness_.is_open() && !no_room_for_; ++i) {
             unique_fd fd(::accept4(readiness_.native_handle(), nullptr, nullptr,
                                    SOCK_CLOEXEC | SOCK_NONBLOCK));
             if (fd)
                 hand_to_the_user({executor_, protocol_, std::move(fd)});
             else if (!concerns_one_connection(errno))
-                return; // EAGAIN: that was all
+                return !posix::out_of_resources({errno, std::generic_category()}) ||
+                       errno == EAGAIN; // EAGAIN: that was all
         }
+        return !no_room_for_;
     }
 
     int native_handle() { return readiness_.is_open() ? readiness_.native_handle() : -1; }
@@ -162,33 +191,54 @@ private:
             return pause();
         } // EAGAIN: another process was faster
         // [/accept]
-        if (readiness_.is_open()) // else the handler has closed the server
+        go_on();
+    }
+
+    void go_on()
+    {
+        if (readiness_.is_open() && !no_room_for_) // closed: the handler has closed the server
             wait();
     }
 
     void hand_to_the_user(accepted connection)
     {
         try {
-            handler_(std::move(connection));
+            handler_(connection);
+        } catch (const std::system_error& error) {
+            if (connection.native_handle() < 0 || !posix::out_of_resources(error.code()))
+                return warn(error.what());
+            no_room_for_.emplace(std::move(connection));
+            pause(std::string("no room for a connection: ") + error.what());
         } catch (const std::exception& error) { // costs this connection, not the service
-            if (may_warn_())
-                log_warning(std::string("connection: ") + error.what());
+            warn(error.what());
         }
+    }
+
+    void warn(const std::string& why)
+    {
+        if (may_warn_())
+            log_warning("connection: " + why);
     }
 
     // EMFILE and its like: the listener stays readable while we have no descriptor to accept with;
     // waiting on readiness would spin. Nothing is lost: the clients are connected and wait in the
-    // kernel's queue.
-    void pause()
+    // kernel's queue, and the one that the handler had no descriptor for waits here, before them.
+    void pause() { pause(last_error("cannot accept").what()); }
+
+    void pause(const std::string& why)
     {
-        const int why = errno;
         if (may_warn_())
-            log_warning(std::string("cannot accept: ") + std::strerror(why) +
-                        "; trying again every 100 ms");
-        pause_.expires_after(std::chrono::milliseconds(100));
+            log_warning(why + "; trying again every 100 ms");
+        pause_.expires_after(pause_without_resources);
         pause_.async_wait([self = shared_from_this()](std::error_code error) {
-            if (!error && self->readiness_.is_open())
+            if (error || !self->readiness_.is_open())
+                return;
+            if (auto first = std::exchange(self->no_room_for_, std::nullopt)) {
+                self->hand_to_the_user(std::move(*first));
+                self->go_on();
+            } else {
                 self->accept();
+            }
         });
     }
 
@@ -196,6 +246,7 @@ private:
     tcp protocol_;
     asio::posix::stream_descriptor readiness_;
     asio::steady_timer pause_;
+    std::optional<accepted> no_room_for_;
     connection_handler handler_;
     once_a_second may_warn_;
 };
@@ -223,13 +274,10 @@ server::~server()
     release().reset();
 }
 
-void server::on_connection(connection_handler handler)
+void server::accept_for(connection_handler handler)
 {
-    // A listener that came from another process may be blocking, and then accept would block as
-    // soon as somebody else was faster. The flag belongs to the socket, so this sets it for all
-    // holders.
-    if (::fcntl(listening_.get(), F_SETFL, ::fcntl(listening_.get(), F_GETFL) | O_NONBLOCK) != 0)
-        throw last_error("fcntl F_SETFL");
+    posix::set_non_blocking(listening_.get());
+    admit_newcomers(listening_.get());
     loop_ = std::make_shared<accept_loop>(executor_, std::move(listening_), std::move(handler));
     loop_->wait();
 }
@@ -241,6 +289,17 @@ void server::close()
         loop->stop().reset();
     }
     listening_.reset();
+}
+
+asio::awaitable<void> server::close_for_all()
+{
+    refuse_newcomers(native_handle());
+    // A pause is for the others in this process, which will let go of descriptors.
+    for (auto loop = loop_; loop && !loop->accept_what_waits() && loop == loop_;) {
+        asio::steady_timer pause(executor_, pause_without_resources);
+        co_await pause.async_wait(asio::use_awaitable);
+    }
+    release().reset();
 }
 
 unique_fd server::release()

@@ -4,12 +4,15 @@
 #include "unique_fd.hpp"
 
 #include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 namespace net {
 
@@ -47,8 +50,6 @@ private:
 /// shutdown(), which would stop the port for all holders.
 class server {
 public:
-    using connection_handler = std::function<void(accepted)>;
-
     /// Takes ownership of a listening stream socket.
     server(asio::any_io_executor executor, unique_fd listening);
     server(server&&) noexcept;
@@ -56,18 +57,48 @@ public:
     ~server();
 
     /// server.on('connection', handler): accepts until close(). Each connection comes non-blocking
-    /// and close-on-exec. Out of descriptors (EMFILE, ENFILE) or memory, it says so on stderr at
-    /// most once a second and tries again after 100 ms; meanwhile clients wait in the kernel's
-    /// queue. A connection that failed before it was accepted (ECONNABORTED and its like) is
-    /// skipped. When the socket itself is of no use (EBADF; EINVAL after somebody's shutdown(2)),
-    /// std::system_error leaves the executor's run().
-    void on_connection(connection_handler handler);
+    /// and close-on-exec; the handler takes it as what it needs, see `accepted`.
+    ///
+    /// Out of descriptors (EMFILE, ENFILE) or memory, it says so on stderr at most once a second
+    /// and tries again after 100 ms; meanwhile clients wait in the kernel's queue. So it is when
+    /// the handler takes `accepted&`, has not taken the connection out of it, and throws a
+    /// std::system_error of that kind: it is called again with the same connection, and none is
+    /// accepted meanwhile. Any other exception costs the connection. One that failed before it was
+    /// accepted (ECONNABORTED and its like) is skipped. When the socket itself is of no use (EBADF;
+    /// EINVAL after somebody's shutdown(2)), std::system_error leaves the executor's run().
+    ///
+    /// The socket is made non-blocking, for all who hold it. One of them may undo that (O_NONBLOCK
+    /// belongs to the socket, fcntl(2)): then whoever loses the race for a connection waits inside
+    /// accept4 for the next. Looking each time would cost a system call for each connection.
+    template<class Handler>
+    void on_connection(Handler handler)
+    {
+        if constexpr (std::is_invocable_v<Handler&, accepted&>)
+            accept_for(std::move(handler));
+        else
+            accept_for([handler = std::move(handler)](accepted& connection) mutable {
+                handler(std::move(connection));
+            });
+    }
 
     /// server.close(): ends the service here, by dropping this process's copy of the listening
     /// socket; harmless when there is none. Connections that are complete and wait in the kernel's
-    /// queue go to the handler first: their clients may have sent a request already, and with the
-    /// last copy of the socket the kernel would reset them. Unlike this, the destructor only drops.
+    /// queue go to the handler first. Unlike this, the destructor only drops.
+    ///
+    /// For a holder of several, while others go on. If this is the last copy, a connection that
+    /// becomes complete between the last accept and the close is reset by the kernel: to end the
+    /// service without that, close_for_all().
     void close();
+
+    /// Ends the service for all who hold the socket, and resets no client: no new connection can
+    /// begin, those that wait go to the handler (be it after a pause for want of descriptors), and
+    /// this process's copy is dropped. Each holder calls it, in any order; of those that only keep
+    /// a copy, and accept nothing, one that is earlier than the others.
+    ///
+    /// A client that comes now gets no answer to its first SYN; a second later it tries again, and
+    /// is refused when no copy is left. Whoever begins to accept on the socket (on_connection)
+    /// admits newcomers again.
+    asio::awaitable<void> close_for_all();
 
     /// Drops it too, but the descriptor goes to the caller instead of being closed, and what waits
     /// in the queue is for whoever accepts next. The reactor forgets it.
@@ -81,6 +112,9 @@ public:
     asio::ip::tcp::endpoint address() const;
 
 private:
+    using connection_handler = std::function<void(accepted&)>;
+    void accept_for(connection_handler handler);
+
     class accept_loop;
     asio::any_io_executor executor_;
     unique_fd listening_;               // until on_connection()

@@ -177,4 +177,137 @@ TEST(UnixPathServer, AcceptsAndHasNoAddressOfTheInternet)
     EXPECT_EQ(bytes, 5U);
 }
 
+// ---- the handler has no room -------------------------------------------------------------------
+
+TEST_F(Accept, C1_AHandlerWithoutRoomGetsTheSameConnectionAgainAndNoneIsAcceptedMeanwhile)
+{
+    server = net::server(context.get_executor(), ipc_test::tcp_server());
+    port = server.address().port();
+    int refusals = 3;
+    std::vector<int> seen;
+    server.on_connection([&](net::accepted& connection) {
+        seen.push_back(connection.native_handle());
+        if (refusals-- > 0)
+            throw std::system_error(EMFILE, std::generic_category(), "dup");
+        const asio::ip::tcp::socket socket = std::move(connection);
+        ++accepted;
+    });
+    connect();
+    connect();
+    ASSERT_TRUE(all_accepted());
+    ASSERT_EQ(seen.size(), 5u);
+    EXPECT_EQ(std::vector<int>(seen.begin(), seen.begin() + 4), std::vector<int>(4, seen[0]));
+}
+
+TEST_F(Accept, AnyOtherFailureOfTheHandlerCostsThatConnection)
+{
+    server = net::server(context.get_executor(), ipc_test::tcp_server());
+    port = server.address().port();
+    server.on_connection([&](net::accepted& connection) {
+        ++accepted;
+        if (accepted == 1)
+            throw std::runtime_error("something else");
+        if (accepted == 2) {
+            const unique_fd taken = std::move(connection);
+            throw std::system_error(EMFILE, std::generic_category(), "it is not ours any more");
+        }
+    });
+    connect();
+    connect();
+    connect();
+    EXPECT_TRUE(all_accepted());
+    EXPECT_EQ(accepted, 3);
+}
+
+// ---- the end of the service --------------------------------------------------------------------
+
+class AcceptEnd : public Accept {
+protected:
+    void close_for_all(net::server& which)
+    {
+        bool closed = false;
+        asio::co_spawn(context, which.close_for_all(), [&](std::exception_ptr) { closed = true; });
+        context.restart();
+        while (!closed)
+            context.run_one_for(std::chrono::milliseconds(20));
+    }
+
+    /// Is a connection made now? Loopback makes it at once.
+    bool can_connect()
+    {
+        const unique_fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        (void)::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+        pollfd made{client.get(), POLLOUT, 0};
+        return ::poll(&made, 1, 50) == 1 && made.revents == POLLOUT;
+    }
+};
+
+TEST_F(AcceptEnd, B14_HandsOnWhatWaitsAndLetsNobodyElseBegin)
+{
+    const unique_fd kept(::dup(server.native_handle())); // by another process, say
+    for (int i = 0; i < 10; ++i)
+        connect();
+    EXPECT_TRUE(can_connect());
+    close_for_all(server);
+    EXPECT_EQ(accepted, 11);
+    EXPECT_EQ(server.native_handle(), -1);
+    EXPECT_FALSE(can_connect());
+    pollfd waiting{kept.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&waiting, 1, 0), 0) << "the last holder would reset it";
+}
+
+TEST_F(AcceptEnd, B14_TheConnectionsItHasHandedOnGoOn)
+{
+    std::vector<asio::ip::tcp::socket> sockets;
+    server = net::server(context.get_executor(), ipc_test::tcp_server());
+    port = server.address().port();
+    server.on_connection(
+        [&](asio::ip::tcp::socket socket) { sockets.push_back(std::move(socket)); });
+    connect();
+    close_for_all(server);
+    ASSERT_EQ(sockets.size(), 1u);
+    ASSERT_EQ(::send(clients[0].get(), "ping", 4, 0), 4);
+    char buffer[4];
+    ASSERT_TRUE(sockets[0].available() == 4 || (sockets[0].wait(sockets[0].wait_read), true));
+    EXPECT_EQ(::recv(sockets[0].native_handle(), buffer, 4, 0), 4);
+    EXPECT_EQ(::send(sockets[0].native_handle(), "pong", 4, 0), 4);
+    EXPECT_EQ(::recv(clients[0].get(), buffer, 4, 0), 4);
+}
+
+TEST_F(AcceptEnd, WhoeverBeginsToAcceptAdmitsNewcomersAgain)
+{
+    net::server other(context.get_executor(), unique_fd(::dup(server.native_handle())));
+    close_for_all(server);
+    EXPECT_FALSE(can_connect());
+    other.on_connection([this](asio::ip::tcp::socket) { ++accepted; });
+    EXPECT_TRUE(can_connect());
+}
+
+TEST_F(AcceptEnd, C1_WithoutDescriptorsItWaitsAndLeavesNobodyBehind)
+{
+    for (int i = 0; i < 3; ++i)
+        connect();
+    errors_to_come = {EMFILE, EMFILE};
+    close_for_all(server);
+    EXPECT_EQ(accepted, 3);
+}
+
+TEST_F(AcceptEnd, B5_AHolderThatMadeTheSocketBlockingDoesNotHoldUpTheLastRound)
+{
+    const auto make_blocking = [](int fd) {
+        ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    };
+    make_blocking(server.native_handle());
+    close_for_all(server); // would wait in accept4 for ever
+    server = net::server(context.get_executor(), ipc_test::tcp_server());
+    server.on_connection([this](asio::ip::tcp::socket) { ++accepted; });
+    make_blocking(server.native_handle());
+    server.close();
+    EXPECT_EQ(accepted, 0);
+}
+
 } // namespace
