@@ -56,7 +56,6 @@ struct channel_options {
     /// What trace_event says of the other end; child_process and connect_to_parent fill it in.
     pid_t peer = 0;
 };
-using channel_settings = channel_options; // until the pool says so too
 
 class conversation;
 

@@ -232,16 +232,32 @@ public:
         co_return status_;
     }
 
+    // A zombie counts, too, until its new parent reaps it.
+    bool has_left_others() const noexcept { return !running_ && ::kill(-pid_, 0) == 0; }
+
     pid_t pid_;
     bool running_ = true;
 
 private:
+    // By its number, which is nobody else's until we reap it: the pidfd is non-blocking, since Asio
+    // watches it, and waitid(2) would not wait.
+    int wait_for_end(siginfo_t& info, int options) const
+    {
+        return posix::retry(
+            [&] { return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | options); });
+    }
+
+    // First a look, which leaves the zombie: as long as it is there, its number is that of its
+    // group, too.
     void reap(int options)
     {
         siginfo_t info{};
-        const int result = wait_for(pidfd_.native_handle(), info, WEXITED | options);
-        if (result == 0 && info.si_pid == 0)
-            return; // WNOHANG, and it still runs
+        if (wait_for_end(info, options | WNOWAIT) == 0) {
+            if (info.si_pid == 0)
+                return; // WNOHANG, and it still runs
+            ::kill(-pid_, SIGKILL);
+        }
+        const int result = wait_for_end(info, options);
         running_ = false;
         unreaped().remove(pid_);
         if (result != 0)
@@ -362,6 +378,11 @@ void child_process::kill(int signal) noexcept
 {
     if (process_)
         process_->kill(signal);
+}
+
+bool child_process::has_left_others() const noexcept
+{
+    return process_ && process_->has_left_others();
 }
 
 asio::awaitable<exit_status> child_process::exited()

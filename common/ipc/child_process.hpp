@@ -46,6 +46,9 @@ public:
     /// reaches the parent alone, and no terminal stops it (setsid(2)); and the kernel kills it when
     /// the parent dies (prctl(2), PR_SET_PDEATHSIG), be it a Node program that would go on serving.
     ///
+    /// What it starts, and leaves in its process group, is killed when it ends: nobody else knows
+    /// what it holds.
+    ///
     /// Returns when the program is running. Throws not_executable, which names the program, or
     /// std::system_error for what the kernel refuses or has no room for, which names the call:
     /// "pidfd_open" say (four free descriptors are enough, beside those that Asio waits with).
@@ -66,6 +69,10 @@ public:
 
     /// False as soon as the process has ended and been reaped.
     bool running() const noexcept;
+
+    /// True for the moment between its end and that of the last process that was still in its
+    /// group, which has got its SIGKILL by then.
+    bool has_left_others() const noexcept;
 
     /// True while it is stopped (SIGSTOP, SIGTSTP), which the parent learns through SIGCHLD.
     bool stopped() const noexcept;
