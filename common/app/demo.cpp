@@ -110,18 +110,18 @@ public:
         }
     }
 
-    workers::settings worker_settings() override
+    workers::options worker_options() override
     {
-        workers::settings settings;
-        settings.count = options_.workers;
-        settings.commands = options_.children;
-        settings.ack_timeout = options_.ack_timeout;
-        settings.respawn = options_.respawn;
-        settings.trace = options_.trace;
-        settings.log = [this](const std::string& what) {
+        workers::options result;
+        result.count = options_.workers;
+        result.commands = options_.children;
+        result.ack_timeout = options_.ack_timeout;
+        result.respawn = options_.respawn;
+        result.trace = options_.trace;
+        result.log = [this](const std::string& what) {
             note(description_.name + ": " + with_colour(what));
         };
-        return settings;
+        return result;
     }
 
     void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) override
@@ -170,7 +170,7 @@ public:
         }
         if (!rows.empty())
             note(tally(rows, stream::err));
-        if (counted.closed != 0 || counted.given_again != 0)
+        if (counted.closed != 0 || counted.came_back != 0)
             note(what_became_of(counted));
     }
 
@@ -224,7 +224,7 @@ private:
         return std::to_string(counted.accepted) +
                " accepted = " + std::to_string(counted.handed_over) + " handed over + " +
                std::to_string(counted.closed) + " closed without an answer; " +
-               std::to_string(counted.given_again) + " times one came back from a dead worker";
+               std::to_string(counted.came_back) + " times one came back from a dead worker";
     }
 
     std::string client_command(std::uint16_t port) const

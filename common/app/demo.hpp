@@ -2,7 +2,7 @@
 #pragma once
 
 #include "app/options.hpp"
-#include "ipc/channel.hpp"
+#include "ipc/child_process.hpp"
 #include "net/listen.hpp"
 #include "workers/pool.hpp"
 
@@ -28,7 +28,7 @@ public:
     virtual net::server listen() = 0;
 
     /// --workers, --child, --ack-timeout, --respawn and --trace, for a pool.
-    virtual workers::settings worker_settings() = 0;
+    virtual workers::options worker_options() = 0;
 
     /// The ready line, on stderr: every worker holds what it needs. `pids` in slot order.
     virtual void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) = 0;

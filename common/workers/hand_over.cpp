@@ -4,12 +4,28 @@
 
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include <chrono>
 
 namespace workers {
 
 namespace {
 
-constexpr std::chrono::milliseconds time_to_die{50};
+constexpr int max_looks = 50;
+constexpr std::chrono::milliseconds between_looks{1};
+
+// What the dead worker had started may hold a copy, too. It has been killed with it, and is gone in
+// no time; who would be a zombie for longer holds nothing. The limit of this: a process that has
+// left the group (setsid(2), setpgid(2)) is not killed, and may answer beside the next worker.
+asio::awaitable<void> last_of(const ipc::child_process& worker)
+{
+    asio::steady_timer moment(co_await asio::this_coro::executor);
+    for (int i = 0; i < max_looks && worker.has_left_others(); ++i) {
+        moment.expires_after(between_looks);
+        co_await moment.async_wait(asio::use_awaitable);
+    }
+}
 
 } // namespace
 
@@ -23,7 +39,7 @@ constexpr std::chrono::milliseconds time_to_die{50};
 //      +---- refused <----+   v
 //      |                   orphaned: the worker may still run and hold a copy
 //      |                      |
-//      |                      | it is killed if need be, and reaped
+//      |                      | it finishes within the grace, or is killed; and so is its group
 //      |                      v
 //      |  untouched        ours alone: TCP_INFO of our copy tells what the dead one has done
 //      +----- back <----------+
@@ -34,8 +50,7 @@ constexpr std::chrono::milliseconds time_to_die{50};
 // Never from "in doubt" or "orphaned" back to main: as long as the worker lives, it may find the
 // connection in its queue and answer, and if somebody else has it too, the client is served twice.
 asio::awaitable<handed> hand_over(std::shared_ptr<ipc::child_process> worker,
-                                  ipc::handle& connection, ipc::value body,
-                                  std::function<void()> end_worker)
+                                  ipc::handle& connection, ipc::value body)
 {
     try {
         co_await worker->channel.send(std::move(body), connection);
@@ -45,13 +60,8 @@ asio::awaitable<handed> hand_over(std::shared_ptr<ipc::child_process> worker,
         co_return handed::refused;
     }
 
-    // A worker that dies has closed its channel a moment before it is gone.
-    asio::steady_timer moment(co_await asio::this_coro::executor, time_to_die);
-    moment.async_wait([worker, end_worker](std::error_code cancelled) {
-        if (!cancelled && worker->running())
-            end_worker();
-    });
     co_await worker->exited();
+    co_await last_of(*worker);
     co_return was_touched(connection.native_handle()) ? handed::spent : handed::back;
 }
 

@@ -5,7 +5,6 @@
 
 #include <asio/awaitable.hpp>
 
-#include <functional>
 #include <memory>
 
 namespace workers {
@@ -21,11 +20,10 @@ enum class handed {
 /// Sends `connection` with `body` to `worker` and waits until it is certain who owns it. Afterwards
 /// `connection` is empty (over) or whole (all others).
 ///
-/// `end_worker` is called when the worker has ended the channel with this connection in doubt and
-/// still runs 50 ms later: as it may hold a copy, only its death can settle who owns the
-/// connection, and that is what is waited for.
+/// When the channel ends with this connection in doubt, the worker may hold a copy: only its end
+/// can settle who owns the connection, and that is what is waited for. To see to it that it comes,
+/// within the usual grace, is the caller's business.
 asio::awaitable<handed> hand_over(std::shared_ptr<ipc::child_process> worker,
-                                  ipc::handle& connection, ipc::value body,
-                                  std::function<void()> end_worker);
+                                  ipc::handle& connection, ipc::value body);
 
 } // namespace workers

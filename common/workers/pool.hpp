@@ -2,81 +2,51 @@
 // replace them.
 #pragma once
 
-#include "ipc/child_process.hpp"
-#include "workers/restart_policy.hpp"
+#include "ipc/channel.hpp"
+#include "ipc/handle.hpp"
+#include "ipc/value.hpp"
+#include "workers/options.hpp"
+#include "workers/tally.hpp"
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <string>
 #include <sys/types.h>
 #include <vector>
 
 namespace workers {
 
-struct settings {
-    std::size_t count = 4;
-
-    /// What to run: worker i runs the i-th command, in turn when there are fewer commands than
-    /// workers.
-    std::vector<std::vector<std::string>> commands;
-
-    /// How long a worker may take to acknowledge a handle before it is killed; with respawn also
-    /// how long it may be stopped (SIGSTOP). Zero: for ever.
-    std::chrono::milliseconds ack_timeout{5000};
-
-    /// Replace a worker that ended, as restart_policy says: at once, but a crash loop is slowed
-    /// down and then broken.
-    bool respawn = false;
-    restart_options restart;
-
-    /// Print what crosses the channels.
-    bool trace = false;
-
-    /// Each sentence about a worker's end, for the user.
-    std::function<void(const std::string&)> log;
-
-    /// The channel's part of these settings, for a child that is in no pool.
-    ipc::channel_settings channel() const;
-};
-
-/// How many connections went where, since the start. Of those given to hand_over(): accepted =
-/// handed_over + closed, once none is on its way.
-struct tally {
-    std::vector<std::pair<pid_t, std::size_t>>
-        acknowledged;            ///< per worker process, in order of start; send() counts too
-    std::size_t accepted = 0;    ///< given to hand_over()
-    std::size_t handed_over = 0; ///< and acknowledged by a worker in the end
-    std::size_t closed = 0; ///< or nobody could take them, or a dead worker had begun to answer
-    std::size_t given_again = 0; ///< how often one came back from a dead worker, untouched
-};
-
 class pool {
 public:
-    pool(asio::any_io_executor executor, settings settings);
+    pool(asio::any_io_executor executor, options given);
 
     /// Kills what still runs: stop() is the orderly way.
     ~pool();
-    pool(const pool&) = delete;
-    pool& operator=(const pool&) = delete;
+    pool(pool&&) noexcept = default;
+    pool& operator=(pool&&) = delete;
+
+    /// Takes what the workers say; to be called before start(). Otherwise a handle that one of them
+    /// sends is refused, and its messages are dropped; each is said once for that worker.
+    void on_message(std::function<void(std::size_t slot, ipc::message said)> handler);
 
     /// Starts all workers; returns when their programs run. Throws std::system_error for a command
-    /// that cannot be run, and then none is left running.
+    /// that cannot be run, or for want of descriptors or processes, and then none is left running.
     void start();
 
     std::size_t size() const noexcept;
 
-    /// In slot order; 0 for a slot whose worker is gone.
+    /// In slot order; 0 for a slot whose worker is gone, or being killed.
     std::vector<pid_t> pids() const;
 
-    /// Calls `greet(slot)` for each worker in the given order, and again for each replacement
-    /// later: it sends what a worker needs before it can serve. Completes when all have it. One
-    /// that dies first is reported and, with respawn, replaced. Throws std::runtime_error when none
-    /// is left.
+    /// Calls `greet(slot)` for each worker, and again for each replacement later: it sends what a
+    /// worker needs before it can serve. They begin in the given order and go on side by side, so
+    /// that one that is slow delays no other. Completes when all have it, at the latest after
+    /// options::greeting_time or ack_timeout, whichever is shorter: who does not have it by then is
+    /// named, and killed if it is overdue. Waits longer only for the first that can serve at all;
+    /// throws std::runtime_error when none is left that could.
     asio::awaitable<void> each(std::vector<std::size_t> order,
                                std::function<asio::awaitable<void>(std::size_t slot)> greet);
 
@@ -97,16 +67,24 @@ public:
     asio::awaitable<void> hand_over(std::size_t slot, ipc::handle connection,
                                     std::function<ipc::value(std::size_t slot)> body);
 
+    /// Gives each worker that serves a copy of the connection, and `body(slot)` with it: whoever is
+    /// first to answer has answered. The copies are made before this returns, so that it throws
+    /// std::system_error, for want of descriptors, before anything has been sent. A worker that
+    /// refuses its copy is asked again as long as no other has taken one. Completes when nobody is
+    /// asked any more.
+    asio::awaitable<void> hand_over_to_all(ipc::handle connection,
+                                           std::function<ipc::value(std::size_t slot)> body);
+
     const tally& counted() const;
 
-    /// Lets connections that are on their way arrive (0.5 s), then closes every channel, which
-    /// tells the workers to finish; 2.25 s later SIGTERM, after 2.75 s SIGKILL. Completes when all
-    /// have ended.
+    /// Lets connections that are on their way arrive (options::time_to_arrive), then closes every
+    /// channel, which tells the workers to finish; SIGTERM and SIGKILL follow, see options::grace.
+    /// Completes when all have ended.
     asio::awaitable<void> stop();
 
 private:
-    class supervisor;
-    std::shared_ptr<supervisor> supervisor_;
+    class set;
+    std::shared_ptr<set> set_;
 };
 
 } // namespace workers

@@ -55,7 +55,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
 
     // The parent has hung up: no more connections, and those that are open may end in order.
     for (auto& socket_server : socket_servers)
-        socket_server.close();
+        co_await socket_server.close_for_all();
     server.close();
     co_await server.closed();
 }

@@ -24,19 +24,19 @@ awaitable<void> http_cluster(app::demo& demo)
     net::server server = demo.listen();
     const auto address = server.address();
 
-    workers::pool work(demo.executor(), demo.worker_settings());
+    workers::pool work(demo.executor(), demo.worker_options());
     work.start();
 
     app::print("server is start");
     co_await work.each(handoff_order(work.size()), [&](std::size_t i) {
         return work.send(i, "http server" + std::to_string(i), server);
     });
-    // As in example 2: whoever replaces workers keeps a copy, which nobody here waits on.
-    if (!demo.options().respawn)
+    if (!demo.options().respawn) // as in example 2
         server.close();
 
     demo.ready(address, work.pids());
     co_await demo.until_stopped(work);
+    co_await server.close_for_all();
     co_await work.stop();
 }
 

@@ -47,7 +47,7 @@ awaitable<void> invalid_handle(app::demo& demo)
 {
     const auto executor = demo.executor();
     auto child = ipc::child_process::start(executor, {app::own_executable(), "child"},
-                                           demo.worker_settings().channel());
+                                           demo.worker_options().channel());
 
     net::server server = net::listen(executor, "127.0.0.1", 0);
     const std::vector<tcp::endpoint> address{server.address()};

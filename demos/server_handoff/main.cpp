@@ -26,7 +26,7 @@ awaitable<void> server_handoff(app::demo& demo)
     net::server server = demo.listen();
     const auto address = server.address();
 
-    workers::pool work(demo.executor(), demo.worker_settings());
+    workers::pool work(demo.executor(), demo.worker_options());
     work.start();
 
     // [hand_off]
@@ -34,14 +34,14 @@ awaitable<void> server_handoff(app::demo& demo)
     co_await work.each(handoff_order(work.size()), [&](std::size_t i) {
         return work.send(i, "http server" + std::to_string(i), server);
     });
-    // A worker that may be replaced will need the server again. We keep our copy then, but nobody
-    // waits on it here: connections stay in the kernel's queue until a worker takes them.
+    // Whoever replaces workers keeps a copy for them: nobody waits on it here.
     if (!demo.options().respawn)
         server.close();
     // [/hand_off]
 
     demo.ready(address, work.pids());
     co_await demo.until_stopped(work);
+    co_await server.close_for_all();
     co_await work.stop();
 }
 

@@ -27,23 +27,10 @@ ipc::value message_for(std::size_t i)
     return "http socket" + std::to_string(i);
 }
 
-// A copy of the connection (socket is an lvalue: dup, not move) for each worker; ours closes at the
-// end.
-void send_to_all(app::demo& demo, workers::pool& work, net::accepted socket)
-{
-    for (std::size_t i = 0; i < work.size(); ++i)
-        if (work.serves(i))
-            app::spawn(demo.executor(), work.send(i, message_for(i), socket));
-}
-
 // send gives a connection away, so one child gets it and the others the message alone. stop() lets
 // a child answer what it has and then end.
-awaitable<void> fork_for(app::demo& demo, ipc::handle socket)
+awaitable<void> send_to_one(workers::pool children, ipc::handle socket)
 {
-    auto settings = demo.worker_settings();
-    settings.respawn = false; // these children come and go
-    workers::pool children(demo.executor(), settings);
-    children.start();
     co_await children.hand_over(0, std::move(socket), [](std::size_t) { return "socket"; });
     for (std::size_t i = 1; i < children.size(); ++i)
         if (children.serves(i))
@@ -51,33 +38,42 @@ awaitable<void> fork_for(app::demo& demo, ipc::handle socket)
     co_await children.stop();
 }
 
+awaitable<void> fork_for(app::demo& demo, net::accepted& socket)
+{
+    auto options = demo.worker_options();
+    options.respawn = false; // these children come and go
+    workers::pool children(demo.executor(), options);
+    children.start(); // throws when there is no room for them: then the connection waits
+    return send_to_one(std::move(children), std::move(socket));
+}
+
 awaitable<void> socket_fanout(app::demo& demo)
 {
     const auto& mode = demo.options().mode;
     net::server server = demo.listen();
 
-    workers::pool work(demo.executor(), demo.worker_settings());
+    workers::pool work(demo.executor(), demo.worker_options());
     if (mode != "fork")
         work.start();
 
     std::size_t connections = 0;
     // [share]
-    server.on_connection([&](net::accepted socket) {
-        if (!demo.options().quiet)
-            app::print("connection");
+    server.on_connection([&](net::accepted& socket) {
         if (mode == "fork")
-            app::spawn(demo.executor(), fork_for(demo, std::move(socket)));
-        else if (mode == "all")
-            send_to_all(demo, work, std::move(socket));
+            app::spawn(demo.executor(), fork_for(demo, socket));
+        else if (mode == "all") // socket is an lvalue: a copy (dup), and ours closes at the end
+            app::spawn(demo.executor(), work.hand_over_to_all(socket, message_for));
         else
             app::spawn(demo.executor(),
                        work.hand_over(connections++ % work.size(), std::move(socket), message_for));
+        if (!demo.options().quiet)
+            app::print("connection");
     });
     // [/share]
 
     demo.ready(server.address(), mode == "fork" ? std::vector<pid_t>{} : work.pids());
     co_await demo.until_stopped(work);
-    server.close();
+    co_await server.close_for_all();
     co_await work.stop();
     demo.print_tally(work.counted());
 }

@@ -1,84 +1,401 @@
 // A pool of workers, from inside: what no program shows.
-#include "support/process.hpp"
-#include "workers/pool.hpp"
+#include "pool_fixture.hpp"
 
-#include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
-#include <asio/io_context.hpp>
-#include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 
-#include <cerrno>
-#include <csignal>
-#include <functional>
-#include <gtest/gtest.h>
+#include <algorithm>
 #include <optional>
+#include <set>
 
 namespace {
 
+using namespace pool_test;
 using asio::awaitable;
 
-class Pool : public testing::Test {
-protected:
-    static workers::settings sleepers(bool respawn)
-    {
-        workers::settings settings;
-        settings.count = 2;
-        settings.commands = {{"/bin/sleep", "60"}};
-        settings.respawn = respawn;
-        return settings;
-    }
-    bool run_until(const std::function<bool()>& condition)
-    {
-        const auto deadline = std::chrono::steady_clock::now() + support::patient(support::a_while);
-        while (!condition() && std::chrono::steady_clock::now() < deadline)
-            context.run_one_for(std::chrono::milliseconds(20));
-        return condition();
-    }
-    static bool is_gone(pid_t pid) { return ::kill(pid, 0) != 0 && errno == ESRCH; }
+class Pool : public PoolTest {};
 
-    asio::io_context context;
-};
+ipc::value nothing(std::size_t)
+{
+    return "a connection";
+}
 
-// The supervisor's coroutines hold the children too, and they wait in the context that goes on.
+// Its coroutines hold the children too, and they wait in the context that goes on.
 TEST_F(Pool, D3_ItsEndIsThatOfItsChildren)
 {
     std::optional<workers::pool> pool;
-    pool.emplace(context.get_executor(), sleepers(false));
+    pool.emplace(context.get_executor(), options_for({shell(stay), shell(stay)}));
     pool->start();
     const auto pids = pool->pids();
     context.poll();
     pool.reset();
     EXPECT_TRUE(run_until([&] { return is_gone(pids[0]) && is_gone(pids[1]); }));
+    context.restart();
     context.run(); // nothing is left to wait for
 }
 
-TEST_F(Pool, D8_AReplacementIsGreetedOnceThoughTheFirstGreetingsAreStillUnderWay)
+TEST_F(Pool, ACommandThatCannotBeRunLeavesNoneRunning)
 {
-    workers::pool pool(context.get_executor(), sleepers(true));
+    std::size_t before = 0;
+    for (int i = 0; i < 2; ++i) { // the first time, Asio opens what it waits with
+        before = ipc_test::open_descriptors();
+        workers::pool pool(context.get_executor(),
+                           options_for({shell(stay), {"/no/such/program"}}));
+        EXPECT_THROW(pool.start(), std::system_error);
+        context.restart();
+        context.run();
+    }
+    EXPECT_EQ(ipc_test::open_descriptors(), before);
+}
+
+// ---- replacing ---------------------------------------------------------------------------------
+
+TEST_F(Pool, D8_ACrashLoopIsBrokenAndTheLastIsReported)
+{
+    auto options = options_for({{"/bin/false"}});
+    options.respawn = true;
+    options.restart.max_failures = 8;
+    workers::pool pool(context.get_executor(), options);
+    int gone = 0;
+    pool.on_last_gone([&] { ++gone; });
+    pool.start();
+    ASSERT_TRUE(run_until([&] { return gone > 0; })) << said;
+    EXPECT_EQ(pool.counted().acknowledged.size(), 8u); // lives
+    EXPECT_EQ(times_said("exited with code 1; another one in"), 7u) << said;
+    EXPECT_TRUE(has_said("exited with code 1; given up after 8 that ended at once; 0 left"))
+        << said;
+    EXPECT_EQ(gone, 1);
+    EXPECT_EQ(pool.pids(), std::vector<pid_t>{0});
+}
+
+TEST_F(Pool, D8_WorkersThatServeOneConnectionAndRetireAreReplacedForEver)
+{
+    auto options = options_for({shell(acknowledge)});
+    options.respawn = true;
+    options.restart.max_failures = 2;
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    for (int i = 0; i < 20; ++i)
+        EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), "");
+    EXPECT_EQ(pool.counted().handed_over, 20u) << said;
+    EXPECT_FALSE(has_said("given up")) << said;
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(Pool, D8_WorkersThatServeAndAreKilledAreReplacedForEver)
+{
+    auto options = options_for({shell(acknowledge_all)});
+    options.respawn = true;
+    options.restart.max_failures = 2;
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    for (const int signal : {SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGKILL, SIGKILL}) {
+        EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), "");
+        const auto victim = pool.pids()[0];
+        ::kill(victim, signal);
+        ASSERT_TRUE(run_until([&] { return pool.pids()[0] != victim && pool.pids()[0] != 0; }))
+            << said;
+    }
+    EXPECT_FALSE(has_said("given up")) << said;
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(Pool, D8_WorkersThatServeAndCrashAreGivenUp)
+{
+    auto options = options_for({shell(acknowledge + "kill -SEGV $$")});
+    options.respawn = true;
+    options.restart.max_failures = 3;
+    workers::pool pool(context.get_executor(), options);
+    bool gone = false;
+    pool.on_last_gone([&] { gone = true; });
+    pool.start();
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), "");
+    EXPECT_TRUE(run_until([&] { return gone; })) << said;
+    EXPECT_TRUE(has_said("was killed by SIGSEGV; given up after 3")) << said;
+}
+
+TEST_F(Pool, AConnectionWaitsForAReplacementAndIsClosedWhenNoneWillCome)
+{
+    auto options = options_for({shell(acknowledge_all)});
+    options.respawn = true;
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    ::kill(pool.pids()[0], SIGKILL);
+    EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), "");
+    EXPECT_EQ(pool.counted().handed_over, 1u);
+    EXPECT_EQ(complete(pool.stop()), "");
+    EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), "");
+    EXPECT_EQ(pool.counted().closed, 1u);
+    char byte = 0;
+    EXPECT_EQ(::read(client.get(), &byte, 1), 0);
+}
+
+// ---- what they need ----------------------------------------------------------------------------
+
+/// Sends each a listening server of its own.
+class PoolGreeting : public Pool {
+protected:
+    awaitable<void> greet(workers::pool& pool, std::size_t slot)
+    {
+        greeted.push_back(slot);
+        co_await pool.send(slot, "a server", ipc::handle(ipc_test::tcp_server()));
+        has_it.insert(slot);
+    }
+    std::string greet_all(workers::pool& pool, std::vector<std::size_t> order)
+    {
+        return complete(
+            pool.each(std::move(order), [&](std::size_t slot) { return greet(pool, slot); }));
+    }
+
+    std::vector<std::size_t> greeted; // begun
+    std::set<std::size_t> has_it;
+};
+
+TEST_F(PoolGreeting, EachBeginsInTheGivenOrder)
+{
+    workers::pool pool(
+        context.get_executor(),
+        options_for({shell(acknowledge_all), shell(acknowledge_all), shell(acknowledge_all)}));
+    pool.start();
+    EXPECT_EQ(greet_all(pool, {2, 0, 1}), "");
+    EXPECT_EQ(greeted, (std::vector<std::size_t>{2, 0, 1}));
+    EXPECT_EQ(has_it, (std::set<std::size_t>{0, 1, 2}));
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(PoolGreeting, OneThatIsStuckDelaysNoOtherAndIsNamedAndKilled)
+{
+    auto options = options_for({shell(stay), shell(acknowledge_all)});
+    options.ack_timeout = milliseconds(200);
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    const auto stuck = pool.pids()[0];
+    bool ready = false;
+    asio::co_spawn(context, pool.each({0, 1}, [&](std::size_t slot) { return greet(pool, slot); }),
+                   [&](std::exception_ptr) { ready = true; });
+    ASSERT_TRUE(run_until([&] { return has_it.contains(1); }));
+    EXPECT_FALSE(ready);
+    EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), ""); // the other serves
+    ASSERT_TRUE(run_until([&] { return ready && is_gone(stuck); }));
+    ASSERT_TRUE(run_until([&] { return pool.pids()[0] == 0; }));
+    EXPECT_EQ(said, "worker " + std::to_string(stuck) +
+                        " has acknowledged nothing for 200 ms and was killed; 1 left\n");
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(PoolGreeting, OneThatStaysStuckThroughItsReplacementsDelaysTheRestOnce)
+{
+    auto options = options_for({shell(stay), shell(acknowledge_all)});
+    options.ack_timeout = milliseconds(100);
+    options.respawn = true;
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    EXPECT_EQ(greet_all(pool, {0, 1}), "");
+    EXPECT_EQ(greeted, (std::vector<std::size_t>{0, 1})) << "it has waited for a second greeting";
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(PoolGreeting, OneThatIsSlowAndMayTakeForEverIsNamedAndServesLater)
+{
+    auto options = options_for({shell("read -r go <&3; " + acknowledge_all), // a message first
+                                shell(acknowledge_all)});
+    options.ack_timeout = milliseconds(0);
+    options.greeting_time = milliseconds(50);
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    const auto slow = std::to_string(pool.pids()[0]);
+    EXPECT_EQ(greet_all(pool, {0, 1}), "");
+    EXPECT_EQ(said, "worker " + slow + " does not have what it needs yet: going on without it\n");
+    EXPECT_EQ(has_it, std::set<std::size_t>{1});
+    EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), "");
+    EXPECT_EQ(pool.counted().acknowledged[0].second, 0u); // the other one took it
+    EXPECT_EQ(pool.counted().acknowledged[1].second, 1u);
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(PoolGreeting, NobodyWhoCouldServeIsAnError)
+{
+    for (const auto& command : {shell("exit 3"), shell(stay)}) {
+        auto options = options_for({command, command});
+        options.ack_timeout = milliseconds(100);
+        workers::pool pool(context.get_executor(), options);
+        pool.start();
+        EXPECT_EQ(greet_all(pool, {0, 1}), "no worker could be kept running");
+    }
+}
+
+TEST_F(PoolGreeting, D8_AReplacementIsGreetedOnceThoughTheFirstGreetingsAreStillUnderWay)
+{
+    auto options = options_for({shell(stay), shell(stay)});
+    options.respawn = true;
+    workers::pool pool(context.get_executor(), options);
     pool.start();
     const auto first = pool.pids();
-    asio::steady_timer may_go_on(context, asio::steady_timer::time_point::max());
-    std::vector<std::size_t> greeted;
+    bool may_go_on = false;
+    std::vector<std::pair<std::size_t, pid_t>> by;
     bool all_greeted = false;
     asio::co_spawn(context,
                    pool.each({0, 1},
                              [&](std::size_t slot) -> awaitable<void> {
-                                 greeted.push_back(slot);
-                                 std::error_code cancelled;
-                                 if (slot == 0)
-                                     co_await may_go_on.async_wait(
-                                         asio::redirect_error(asio::use_awaitable, cancelled));
+                                 by.emplace_back(slot, pool.pids()[slot]);
+                                 while (!may_go_on) {
+                                     asio::steady_timer soon(context, milliseconds(1));
+                                     co_await soon.async_wait(asio::use_awaitable);
+                                 }
                              }),
                    [&](std::exception_ptr) { all_greeted = true; });
 
-    ASSERT_TRUE(run_until([&] { return greeted.size() == 1; }));
+    ASSERT_TRUE(run_until([&] { return by.size() == 2; }));
     ::kill(first[1], SIGKILL);
-    ASSERT_TRUE(run_until([&] { return greeted.size() == 2; })); // the one that takes its place
-    may_go_on.cancel();
+    ASSERT_TRUE(run_until([&] { return by.size() == 3; })); // the one that takes its place
+    const auto second = pool.pids()[1];
+    may_go_on = true;
     ASSERT_TRUE(run_until([&] { return all_greeted; }));
-    EXPECT_EQ(greeted, (std::vector<std::size_t>{0, 1}));
+    EXPECT_EQ(by, (std::vector<std::pair<std::size_t, pid_t>>{
+                      {0, first[0]}, {1, first[1]}, {1, second}}));
+}
+
+TEST_F(PoolGreeting, B5_AServerIsMadeNonBlockingAgainEachTimeItIsSent)
+{
+    workers::pool pool(context.get_executor(), options_for({shell(acknowledge_all)}));
+    pool.start();
+    const auto server = ipc_test::tcp_server();
+    for (int i = 0; i < 2; ++i) {
+        ::fcntl(server.get(), F_SETFL, ::fcntl(server.get(), F_GETFL) & ~O_NONBLOCK);
+        EXPECT_EQ(complete(pool.send(0, "a server", ipc::handle(unique_fd(::dup(server.get()))))),
+                  "");
+        EXPECT_TRUE(::fcntl(server.get(), F_GETFL) & O_NONBLOCK);
+    }
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+// ---- what they say -----------------------------------------------------------------------------
+
+const std::string three_words = "echo 1 >&3; echo '\"two\"' >&3; echo '[3]' >&3; ";
+
+TEST_F(Pool, WhatAWorkerSaysIsForWhoeverAsksForIt)
+{
+    workers::pool pool(context.get_executor(),
+                       options_for({shell(stay), shell(three_words + stay)}));
+    std::vector<std::string> heard;
+    pool.on_message([&](std::size_t slot, ipc::message message) {
+        heard.push_back(std::to_string(slot) + ": " + message.body.to_string());
+        throw std::runtime_error("cannot use it");
+    });
+    pool.start();
+    ASSERT_TRUE(run_until([&] { return heard.size() == 3; }));
+    EXPECT_EQ(heard, (std::vector<std::string>{"1: 1", "1: two", "1: [3]"}));
+    EXPECT_TRUE(pool.serves(1));
+    EXPECT_EQ(times_said("cannot use it"), 3u);
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(Pool, WhatAWorkerSaysUnaskedIsDroppedAndSaidOnce)
+{
+    workers::pool pool(context.get_executor(), options_for({shell(three_words + "exit 5")}));
+    pool.start();
+    const auto who = "worker " + std::to_string(pool.pids()[0]);
+    ASSERT_TRUE(run_until([&] { return pool.pids()[0] == 0; }));
+    EXPECT_EQ(said, who + " sends messages, which nobody here reads\n" + who +
+                        " exited with code 5; 0 left\n");
+}
+
+// ---- a copy for each ---------------------------------------------------------------------------
+
+TEST_F(Pool, AllGetACopyOfTheConnectionAndNoneIsLeftHere)
+{
+    workers::pool pool(context.get_executor(),
+                       options_for({shell(acknowledge_all), shell(acknowledge_all)}));
+    pool.start();
+    const auto before = ipc_test::open_descriptors();
+    EXPECT_EQ(complete(pool.hand_over_to_all(connection(), nothing)), "");
+    EXPECT_EQ(ipc_test::open_descriptors(), before + 1); // `client`
+    for (const auto& [pid, count] : pool.counted().acknowledged)
+        EXPECT_EQ(count, 1u);
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(Pool, A7_AWorkerThatRefusesItsCopyIsAskedAgainUntilAnotherHasOne)
+{
+    const std::string refuse =
+        R"(for i in 1 2 3 4 5; do read -r line <&3 && echo '{"cmd":"NODE_HANDLE_NACK"}' >&3; done; )";
+    workers::pool pool(context.get_executor(), options_for({shell(refuse + acknowledge_all)}));
+    pool.start();
+    EXPECT_EQ(complete(pool.hand_over_to_all(connection(), nothing)), "");
+    EXPECT_EQ(pool.counted().acknowledged[0].second, 1u);
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+// ---- stopping ----------------------------------------------------------------------------------
+
+TEST_F(Pool, D10_StubbornWorkersAreAskedThenTerminatedThenKilled)
+{
+    auto options = options_for({shell("trap '' TERM; while :; do sleep 0.01; done")});
+    options.grace = milliseconds(100);
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    const auto name = "worker " + std::to_string(pool.pids()[0]);
+    EXPECT_EQ(complete(pool.stop()), "");
+    EXPECT_TRUE(has_said(name + " has not ended by itself: SIGKILL\n")) << said;
+}
+
+TEST_F(Pool, AConnectionThatWaitsForAReplacementHasItsTimeToArriveBeforeAStop)
+{
+    auto options = options_for({shell(acknowledge_all)});
+    options.respawn = true;
+    options.restart.min_delay = milliseconds(50);
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    ::kill(pool.pids()[0], SIGKILL);
+    ASSERT_TRUE(run_until([&] { return pool.pids()[0] == 0; }));
+    asio::co_spawn(context, pool.hand_over(0, connection(), nothing), asio::detached);
+    EXPECT_EQ(complete(pool.stop()), "");
+    EXPECT_EQ(pool.counted().handed_over, 1u) << said;
+}
+
+TEST_F(Pool, AStopDuringABackoffDoesNotWaitForIt)
+{
+    auto options = options_for({{"/bin/false"}});
+    options.respawn = true;
+    options.restart.min_delay = options.restart.max_delay = std::chrono::hours(1);
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    ASSERT_TRUE(run_until([&] { return has_said("another one in"); }));
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+// ---- retiring ----------------------------------------------------------------------------------
+
+TEST_F(Pool, B16_AWorkerThatHangsUpMayFinishWhatItHas)
+{
+    // Hangs up with a connection unread, and takes longer than a moment for those it has.
+    workers::pool pool(context.get_executor(), options_for({shell("exec 3<&-; sleep 0.2; exit 0"),
+                                                            shell(acknowledge_all)}));
+    pool.start();
+    const auto retired = std::to_string(pool.pids()[0]);
+    EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), "");
+    EXPECT_EQ(pool.counted().handed_over, 1u);
+    ASSERT_TRUE(run_until([&] { return pool.pids()[0] == 0; }));
+    EXPECT_EQ(said, "worker " + retired + " exited with code 0; 1 left\n");
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(Pool, B16_AWorkerThatHangsUpAndStaysIsEndedWithinTheGraceAndItsConnectionGivenOn)
+{
+    auto options = options_for(
+        {shell("trap '' TERM; read -r line <&3; exec 3<&-; while :; do sleep 0.01; done"),
+         shell(acknowledge_all)});
+    options.grace = milliseconds(100);
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    const auto stubborn = "worker " + std::to_string(pool.pids()[0]);
+    EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), "");
+    EXPECT_EQ(pool.counted().came_back, 1u);
+    EXPECT_EQ(pool.counted().handed_over, 1u);
+    EXPECT_TRUE(has_said(stubborn + " has not ended by itself: SIGTERM\n")) << said;
+    EXPECT_TRUE(has_said(stubborn + " was killed by SIGKILL; 1 left\n")) << said;
+    EXPECT_EQ(complete(pool.stop()), "");
 }
 
 } // namespace

@@ -1,0 +1,52 @@
+// What a pool of workers is told.
+#pragma once
+
+#include "ipc/channel.hpp"
+#include "workers/restart_policy.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace workers {
+
+struct options {
+    std::size_t count = 4;
+
+    /// What to run: worker i runs the i-th command, in turn when there are fewer commands than
+    /// workers.
+    std::vector<std::vector<std::string>> commands;
+
+    /// How long a worker may take to acknowledge a handle before it is killed; with respawn also
+    /// how long it may be stopped (SIGSTOP). Zero: for ever.
+    std::chrono::milliseconds ack_timeout{5000};
+
+    /// How long the others wait for a worker that is slow to take what it needs (pool::each).
+    std::chrono::milliseconds greeting_time{5000};
+
+    /// Replace a worker that ended, as restart_policy says: at once, but a crash loop is slowed
+    /// down and then broken.
+    bool respawn = false;
+    restart_options restart;
+
+    /// When we stop: how long connections on their way to a worker may take to arrive.
+    std::chrono::milliseconds time_to_arrive{500};
+
+    /// How long a worker may take to finish after its channel has ended, whoever ended it. Ours
+    /// need up to 2 s for the clients they have. Then SIGTERM and, after the second time, SIGKILL.
+    std::chrono::milliseconds grace{2250};
+    std::chrono::milliseconds grace_after_term{500};
+
+    /// Print what crosses the channels.
+    bool trace = false;
+
+    /// Each sentence about a worker's end, for the user.
+    std::function<void(const std::string&)> log;
+
+    /// The channel's part of these options, for a child that is in no pool.
+    ipc::channel_options channel() const;
+};
+
+} // namespace workers
