@@ -109,7 +109,7 @@ TEST_P(ChannelFaults, A16_WhatIsNotWhatItIsSaidToBeIsRefused)
     scene main("wrong_kind");
     main.let_it_fail();
     main.err_line("faulty: 5 refused");
-    main.err_line("a descriptor that is not the");
+    main.err_line("and nobody here takes any: refused");
     main.expect_it_cost_nothing();
 }
 

@@ -1,11 +1,19 @@
 // A worker that fails in the way it is told. Either once it has been given a connection, which it
 // never acknowledges:
 //
-//     faulty_child die|read|write|hang_up|garbage|hang|endless
+//     faulty_child die|read|write|hang_up|garbage|hang|endless|leave
+//
+// leave: it dies, and a child that it has started, "faulty: 4711 has it", keeps the connection and
+// answers on it.
 //
 // Or on SIGUSR1, while it acknowledges what it is given, and answers on it, as it should:
 //
 //     faulty_child later strays|wrong_kind|no_descriptor|endless
+//
+// Or it is not faulty at all, but retires: answers on N connections, and when it has the last of
+// them hangs up, be there more to be read, and takes its time for those it has:
+//
+//     faulty_child retire N
 //
 // It says how often it has been refused: "faulty: 2 refused".
 #include "ipc/descriptor_message.hpp"
@@ -132,6 +140,59 @@ int fail_later(std::string_view how)
     }
 }
 
+// ---- in order ----------------------------------------------------------------------------------
+
+int retire(std::size_t after)
+{
+    std::vector<unique_fd> clients;
+    const auto answer = [&] {
+        const auto text = "retiring 子进程：" + std::to_string(::getpid());
+        for (const auto& client : clients) {
+            (void)::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
+            ::shutdown(client.get(), SHUT_WR);
+        }
+        clients.clear();
+    };
+    for (std::size_t taken = 0; taken < after;) {
+        pollfd event{channel, POLLIN, 0};
+        if (::poll(&event, 1, clients.empty() ? -1 : 5) == 0) {
+            answer();
+            continue;
+        }
+        std::array<char, 4096> buffer;
+        std::vector<unique_fd> given;
+        if (ipc::receive_bytes(channel, buffer, given).end)
+            return 0;
+        for (auto& one : given) {
+            (void)ipc::send_bytes(channel, "{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
+            clients.push_back(std::move(one));
+            ++taken;
+        }
+    }
+    ::close(channel);
+    ::poll(nullptr, 0, 150); // those it has are a lengthy business
+    answer();
+    return 0;
+}
+
+// ---- with a child of its own -------------------------------------------------------------------
+
+[[noreturn]] void leave(int connection)
+{
+    const pid_t parent = ::getpid();
+    if (::fork() == 0) {
+        ::close(channel);
+        std::fprintf(stderr, "faulty: %d has it\n", ::getpid());
+        while (::getppid() == parent)
+            ::poll(nullptr, 0, 1);
+        ::poll(nullptr, 0, 50);
+        (void)!::write(connection, "orphan", 6);
+        stay_for_ever();
+    }
+    ::poll(nullptr, 0, 50);
+    ::_exit(9);
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -139,6 +200,8 @@ int main(int argc, char** argv)
     const std::string_view how = argv[1];
     if (how == "later" && argc > 2)
         return fail_later(argv[2]);
+    if (how == "retire" && argc > 2)
+        return retire(std::stoul(argv[2]));
     std::vector<unique_fd> given;
     std::array<char, 4096> buffer;
     while (given.empty()) {
@@ -163,6 +226,8 @@ int main(int argc, char** argv)
         stay_for_ever();
     } else if (how == "hang") {
         stay_for_ever();
+    } else if (how == "leave") {
+        leave(connection);
     }
     ::_exit(9);
 }

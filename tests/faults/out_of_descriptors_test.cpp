@@ -34,16 +34,16 @@ void expect_few(const std::map<pid_t, std::size_t>& complaints, clock_type::time
         EXPECT_LE(count, static_cast<std::size_t>(seconds) + 1) << pid;
 }
 
-class Famine : public testing::TestWithParam<std::tuple<string, string>> {};
+class OutOfDescriptors : public testing::TestWithParam<std::tuple<string, string>> {};
 INSTANTIATE_TEST_SUITE_P(
-    , Famine,
+    , OutOfDescriptors,
     testing::Combine(testing::Values("server_handoff", "socket_fanout", "http_cluster"),
                      testing::Values("root", "nobody")),
     [](const auto& test) { return std::get<0>(test.param) + "_as_" + std::get<1>(test.param); });
 
 // All clients are there before the first goes, and 64 descriptors each are not enough for five
 // processes: with a client that is there, a worker keeps the connection, be it for a second.
-TEST_P(Famine, A7_A8_SixtyFourDescriptorsLoseNoneOfFourHundredClients)
+TEST_P(OutOfDescriptors, A7_A8_SixtyFourDescriptorsLoseNoneOfFourHundredClients)
 {
     const auto& [name, user] = GetParam();
     start_options options{.descriptor_limit = 64};
@@ -82,7 +82,8 @@ TEST_P(Famine, A7_A8_SixtyFourDescriptorsLoseNoneOfFourHundredClients)
 
     auto accepting = warnings(main.err(), "cannot accept");
     auto receiving = warnings(main.err(), "no room for a descriptor");
-    EXPECT_GE(accepting.size() + receiving.size(), 1u) << "it was no famine: " << main.err();
+    EXPECT_GE(accepting.size() + receiving.size(), 1u)
+        << "nobody was out of descriptors: " << main.err();
     expect_few(accepting, begin);
     expect_few(receiving, begin);
 }
@@ -179,6 +180,36 @@ TEST(NoRoomFaults, A7_ConnectionsForAWorkerWithoutRoomAreAnsweredByTheOthers)
     const auto of_each = warnings(main.err(), complaint("socket_fanout"));
     EXPECT_EQ(of_each.size(), 1u) << main.err();
     expect_few(of_each, begin);
+}
+
+/// Parameter: how many clients come at once, and how main shares them.
+class EveryModeWithoutRoomFaults : public testing::TestWithParam<std::pair<string, int>> {};
+INSTANTIATE_TEST_SUITE_P(, EveryModeWithoutRoomFaults,
+                         testing::Values(std::pair{"rotate", 200}, std::pair{"all", 100},
+                                         std::pair{"fork", 24}),
+                         [](const auto& test) { return test.param.first; });
+
+TEST_P(EveryModeWithoutRoomFaults, C1_ClientsWaitForDescriptorsAndNoneIsLost)
+{
+    const auto& [mode, clients] = GetParam();
+    running_demo main("socket_fanout",
+                      {"--mode", mode, "--workers", "2", "--delay", "0", "--quiet"},
+                      {.descriptor_limit = 32});
+    const auto before = descriptors(main.pid()).size();
+    vector<connection> open;
+    for (int i = 0; i < clients; ++i)
+        open.push_back(connect(main.port));
+    int answers = 0;
+    for (auto& client : open) {
+        answers += client.read_to_end().find("子进程：") != string::npos;
+        client.close();
+    }
+    EXPECT_EQ(answers, clients) << main.err();
+    EXPECT_TRUE(eventually([&] { return descriptors(main.pid()).size() == before; }));
+    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_TRUE(main.err().find("every 100 ms") != string::npos ||
+                main.err().find("no room for a descriptor") != string::npos)
+        << "nobody was out of descriptors: " << main.err();
 }
 
 } // namespace
