@@ -52,8 +52,11 @@ public:
     /// Returns when the program is running. Throws not_executable, which names the program, or
     /// std::system_error for what the kernel refuses or has no room for, which names the call:
     /// "pidfd_open" say (four free descriptors are enough, beside those that Asio waits with).
-    /// Whatever is thrown leaves neither process nor descriptor. fork(2) copies only the calling
-    /// thread: no other thread should run.
+    /// Whatever is thrown leaves neither process nor descriptor.
+    ///
+    /// Other threads may run: what the child calls before exec needs no lock of theirs
+    /// (signal-safety(7)). But the parent-death signal comes when the calling thread ends: start
+    /// children on one that lives as long as the process, the main thread say.
     static child_process start(asio::any_io_executor executor, std::vector<std::string> command,
                                channel_options options = {});
 
