@@ -1,0 +1,18 @@
+// printable: what others have said, as a terminal may be shown it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace app {
+
+/// `text` with everything in it that would do something to a terminal, instead of being seen,
+/// written out: "\x1b[31m" in place of ESC [31m, which turns what follows red; "\r", "\x9b",
+/// "\u009b", "\u202e". Line feeds and tabs stay, and so does a CR in front of a line feed.
+///
+/// Written out are control characters, C0 and C1 (ECMA-48 §5), the invisible characters that
+/// rearrange a line or end it (Unicode: Bidi_Control, U+2028, U+2029), tags, and every byte that is
+/// not UTF-8 (RFC 3629 §3).
+std::string printable(std::string_view text);
+
+} // namespace app
