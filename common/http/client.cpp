@@ -36,6 +36,13 @@ std::string why_not(const parser& refused)
 
 } // namespace
 
+std::string host_field(const std::string& host, std::uint16_t port)
+{
+    const bool is_v6_address = host.find(':') != std::string::npos;
+    const std::string name = is_v6_address ? "[" + host.substr(0, host.find('%')) + "]" : host;
+    return port == 80 ? name : name + ":" + std::to_string(port);
+}
+
 client::client(asio::ip::tcp::socket socket, std::string host)
     : socket_(std::move(socket)),
       host_(std::move(host)),

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -37,10 +38,14 @@ struct no_answer : bad_answer {
     using bad_answer::bad_answer;
 };
 
+/// What the Host field says of a server (RFC 9112 §3.2): the name, or an IPv6 address in brackets,
+/// and the port unless it is 80. The zone of an address ("fe80::1%eth0") stays behind: it means
+/// something on this machine only (RFC 6874 §4).
+std::string host_field(const std::string& host, std::uint16_t port);
+
 class client {
 public:
-    /// Takes a connected socket. `host` is what the Host header says: the name, and the port
-    /// unless 80.
+    /// Takes a connected socket. `host` is what the Host field is to say: see host_field().
     client(asio::ip::tcp::socket socket, std::string host);
     ~client();
 

@@ -508,7 +508,19 @@ bool parser::check_response() noexcept
         return refuse(400, "it changes to a protocol that nobody asked for");
     if (llhttp_.flags & F_SKIPBODY) // ends with its head, whatever its fields say (RFC 9112 §6.3)
         return true;
-    if (headers_.find("transfer-encoding"))
+    bool transfer_encoding = false;
+    for (const auto& [name, value] : headers_) {
+        if (!equal_ignoring_case(name, "transfer-encoding"))
+            continue;
+        transfer_encoding = true;
+        // A tab behind "chunked" is white space; but to llhttp, and so to Node, that is another
+        // coding, whose body ends with the connection. An answer that is read in two ways, the
+        // framing as text in one of them, is not read at all.
+        const auto end = static_cast<std::size_t>(value.data() - head_.data()) + value.size();
+        if (head_.substr(end, head_.find('\r', end) - end).find('\t') != head_.npos)
+            return refuse(501, "unknown transfer coding");
+    }
+    if (transfer_encoding)
         return check_transfer_encoding();
     if (llhttp_.content_length > limits_.max_body_size)
         return refuse(413, "body too large");
@@ -567,6 +579,8 @@ bool parser::refuse_llhttp_fault() noexcept
         unknown_method_ = true; // see parse_unknown_method()
         break;
     case HPE_INVALID_CONSTANT:
+        if (llhttp_.type == HTTP_RESPONSE) // each version says it in other words
+            return refuse(400, "no status line");
         if (text == "Invalid method for HTTP/x.x request") // one of RTSP's
             return refuse(501, "unknown method");
         break;

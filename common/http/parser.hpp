@@ -3,8 +3,8 @@
 // The work is done by llhttp, the parser of Node itself, in strict mode. llhttp is a state machine
 // that takes bytes in pieces of any size and calls back for each part it has recognised. Around it
 // stands what it leaves to its user: limits on sizes, and the rules that even its strict mode lets
-// pass (in the source, each with its section of the RFC). It refuses one thing that the RFC allows:
-// a folded line among the trailers of a response.
+// pass (in the source, each with its section of the RFC). It refuses two things that the RFC allows
+// in a response: a folded line among the trailers, and a tab behind a transfer coding.
 #pragma once
 
 #include "http/message.hpp"
