@@ -23,25 +23,19 @@ using asio::awaitable;
 
 namespace {
 
-std::string host_header(const app::client_options& options)
-{
-    const bool is_v6_address = options.host.find(':') != std::string::npos;
-    const std::string host = is_v6_address ? "[" + options.host + "]" : options.host;
-    return options.port == 80 ? host : host + ":" + std::to_string(options.port);
-}
-
 // A kept connection may turn out to have ended meanwhile: then a new one is used.
 awaitable<http::answer> get(app::client& client, std::unique_ptr<http::client>& connection)
 {
     const auto& options = client.options();
     if (connection && connection->reusable()) {
         try {
-            co_return co_await connection->get("/", options.keep_alive, options.timeout);
+            co_return co_await connection->get(options.target, options.keep_alive, options.timeout);
         } catch (const http::no_answer&) {
         }
     }
-    connection = std::make_unique<http::client>(co_await client.connect(), host_header(options));
-    co_return co_await connection->get("/", options.keep_alive, options.timeout);
+    connection = std::make_unique<http::client>(co_await client.connect(),
+                                                http::host_field(options.host, options.port));
+    co_return co_await connection->get(options.target, options.keep_alive, options.timeout);
 }
 
 awaitable<void> lane(app::client& client)

@@ -1,9 +1,11 @@
 #include "app/client.hpp"
 
 #include "app/environment.hpp"
+#include "app/printable.hpp"
 #include "app/signals.hpp"
 #include "app/terminal.hpp"
 #include "app/typed.hpp"
+#include "app/url.hpp"
 #include "event.hpp"
 #include "net/connect.hpp"
 #include "net/error.hpp"
@@ -13,6 +15,7 @@
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <exception>
@@ -22,6 +25,20 @@
 namespace app {
 
 namespace {
+
+// Who gave an answer: the PID at its end. Of an answer that is none of ours, its first line.
+std::string who_answered(std::string_view answer)
+{
+    constexpr std::size_t longest_pid = 10;
+    constexpr std::size_t longest_line = 160; // bytes; a tally shows 40 columns of it
+    answer = answer.substr(0, answer.find_last_not_of(" \t\r\n") + 1);
+    const auto digits = answer.size() - (answer.find_last_not_of("0123456789") + 1);
+    if (digits > 0 && digits <= longest_pid)
+        return std::string(answer.substr(answer.size() - digits));
+    if (answer.empty())
+        return "(nothing)";
+    return printable(answer.substr(0, std::min(answer.find_first_of("\r\n"), longest_line)));
+}
 
 class client_process : public client {
 public:
@@ -52,6 +69,13 @@ public:
                 throw;
             note(name_ + ": cannot find '" + options_.host + "': " + error.code().message() +
                  "\n  this machine: " + typed_self(options_.program) + " --host 127.0.0.1");
+            return cannot_start;
+        }
+        if (const auto& first = addresses_.front().address();
+            first.is_v6() && first.to_v6().is_link_local() && first.to_v6().scope_id() == 0) {
+            note(name_ + ": the address " + options_.host +
+                 " is one for each interface: say which, as in --host " + options_.host +
+                 "%eth0\n  their names: ip link");
             return cannot_start;
         }
         int interrupted = 0;
@@ -120,8 +144,8 @@ public:
                                  ? no_answer_within(options_.timeout)
                              : net::means_refused_here(error.code()) ? error.what()
                                                                      : describe(error.code());
-            const auto text = "cannot connect to " + options_.host + ":" +
-                              std::to_string(options_.port) + ": " + why;
+            const auto text =
+                "cannot connect to " + to_string(options_.host, options_.port) + ": " + why;
             if (connected_ || net::means(error.code(), std::errc::connection_reset))
                 throw std::runtime_error(text);  // somebody listens there
             if (!std::exchange(given_up_, true)) // the first of several at once
@@ -132,19 +156,28 @@ public:
 
     void answered(const std::string& who, const std::string& text) override
     {
-        const auto number = digits_before(who, who.size());
-        const auto& pid = number.empty() ? who : number;
-        const auto slot = digits_before(who, who.find(" 子进程"));
+        if (options_.quiet)
+            return;
+        const auto name = who_answered(who);
+        auto slot = digits_before(who, who.find(" 子进程"));
+        if (slot.size() > 3) // no slot of ours
+            slot.clear();
         if (options_.tally) {
-            auto& counted = counts_[pid];
+            if (counts_.size() == max_names && !counts_.contains(name)) {
+                ++others_;
+                return;
+            }
+            auto& counted = counts_[name];
             ++counted.answers;
             counted.slot = slot;
         } else {
-            auto shown = text;
-            if (const auto at = text.find(who); at != text.npos)
+            const bool is_seen = ::isatty(STDOUT_FILENO);
+            const auto by = is_seen ? printable(who) : who;
+            auto shown = is_seen ? printable(text) : text;
+            if (const auto at = shown.find(by); at != shown.npos)
                 shown.replace(
-                    at, who.size(),
-                    in_colour_of(slot.empty() ? order_of(pid) : to_number(slot), who, stream::out));
+                    at, by.size(),
+                    in_colour_of(slot.empty() ? order_of(name) : to_number(slot), by, stream::out));
             print(shown);
         }
     }
@@ -152,10 +185,13 @@ public:
     void failed(const std::string& why) override
     {
         ++failures_;
-        note(name_ + ": " + why);
+        note(name_ + ": " + printable(why));
     }
 
 private:
+    // A stranger may say anything: more names than these are counted together.
+    static constexpr std::size_t max_names = 256;
+
     struct count {
         std::size_t answers = 0;
         std::string slot; // where the answers name it
@@ -186,6 +222,8 @@ private:
     /// Where the answers name no slot: each PID's place in the order in which they have answered.
     std::size_t order_of(const std::string& pid)
     {
+        if (order_.size() == max_names && !order_.contains(pid))
+            return max_names;
         return order_.try_emplace(pid, order_.size()).first->second;
     }
 
@@ -198,14 +236,20 @@ private:
                 {.name = pid,
                  .count = counted.answers,
                  .slot = counted.slot.empty() ? result.size() : to_number(counted.slot)});
+        if (others_ > 0)
+            result.push_back({.name = "others", .count = others_, .slot = result.size()});
         return result;
     }
 
     std::string nobody_listens(const std::string& why) const
     {
-        return "nothing is listening on " + options_.host + ":" + std::to_string(options_.port) +
-               " (" + why + ")\n  start a demo in another terminal: " +
+        std::error_code is_a_name;
+        const auto address = asio::ip::make_address(options_.host, is_a_name);
+        const bool is_special = !is_a_name && address != asio::ip::address_v4::loopback();
+        return "nothing is listening on " + to_string(options_.host, options_.port) + " (" + why +
+               ")\n  start a demo in another terminal: " +
                typed_sibling(options_.program, "demos", demo_) +
+               (is_special ? " --host " + options_.host : "") +
                (options_.port == 8888 ? "" : " --port " + std::to_string(options_.port));
     }
 
@@ -219,6 +263,7 @@ private:
     bool connected_ = false;
     bool given_up_ = false;
     std::map<std::string, count, numbers_in_order> counts_;
+    std::size_t others_ = 0; // beyond max_names
     std::map<std::string, std::size_t> order_;
     event written_; // all that was printed; the threads that write say so
 };

@@ -36,7 +36,8 @@ public:
     virtual asio::awaitable<asio::ip::tcp::socket> connect() = 0;
 
     /// An answer: `text` is printed on stdout, or, with --tally, the PID in `who` is counted (the
-    /// digits at its end). On a terminal, `who` has its worker's colour in `text`.
+    /// digits at its end). On a terminal, `text` is as printable() has it, and `who` has its
+    /// worker's colour in it.
     virtual void answered(const std::string& who, const std::string& text) = 0;
 
     /// A turn that got no answer: one line on stderr, and exit code 1 in the end.

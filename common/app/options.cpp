@@ -3,6 +3,7 @@
 #include "app/help.hpp"
 #include "app/terminal.hpp"
 #include "app/typed.hpp"
+#include "app/url.hpp"
 #include "app/words.hpp"
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,7 @@
 #include <asio/version.hpp>
 #include <filesystem>
 #include <sstream>
+#include <stdexcept>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -44,8 +46,8 @@ void add_milliseconds(CLI::App& command, const std::string& flag, milliseconds& 
 std::string flags_of(const CLI::Option& option)
 {
     std::string text = option.get_name(false, true);
-    if (option.get_items_expected_max() == 0)
-        return text; // takes no value
+    if (option.get_items_expected_max() == 0 || option.get_positional())
+        return text; // takes no value, or is one
     text += " " + option.get_type_name();
     if (!option.get_default_str().empty())
         text += "=" + option.get_default_str();
@@ -56,12 +58,34 @@ std::string flags_of(const CLI::Option& option)
 
 std::string help(const CLI::App& command)
 {
+    std::string usage = command.get_name() + " [OPTIONS]";
     std::vector<help_option> options;
-    for (const auto* option : command.get_options())
+    for (const auto* option : command.get_options()) {
         options.push_back({flags_of(*option), option->get_description()});
-    return command.get_description() + "\nUsage: " + command.get_name() +
-           " [OPTIONS]\n\nOptions:\n" + help_options(options, columns(STDOUT_FILENO));
+        if (option->get_positional())
+            usage += " [" + option->get_name(true) + "]";
+    }
+    return command.get_description() + "\nUsage: " + usage + "\n\nOptions:\n" +
+           help_options(options, columns(STDOUT_FILENO));
 }
+
+// What may be a host. "[::1]" is how URLs and ready lines write ::1. Without a description of its
+// own, as above.
+std::string make_host(std::string& text)
+{
+    if (text.size() > 2 && text.front() == '[' && text.back() == ']')
+        text = text.substr(1, text.size() - 2);
+    if (text.empty())
+        return "a name or an address is needed, localhost say";
+    if (text.find('/') != text.npos)
+        return "'" + text + "' is more than a host: a name or an address is needed";
+    const auto colon = text.find(':');
+    if (colon != text.npos && text.find(':', colon + 1) == text.npos)
+        return "'" + text + "' is a host and a port: that is --port";
+    return "";
+}
+
+const CLI::Validator a_host(make_host, "");
 
 void add_common(CLI::App& command)
 {
@@ -83,7 +107,9 @@ void add_common(CLI::App& command)
 void add_service(CLI::App& command, const demo_description& description, demo_options& options,
                  std::vector<std::string>& children)
 {
-    command.add_option("--host", options.host, "address to listen on")->capture_default_str();
+    command.add_option("--host", options.host, "address to listen on")
+        ->transform(a_host)
+        ->capture_default_str();
     command.add_option("-p,--port", options.port, "port to listen on; 0: the kernel picks")
         ->check(between(0, 65535))
         ->type_name("N")
@@ -235,12 +261,17 @@ client_options parse_client(int argc, char** argv, const std::string& name, bool
 
     client_options options;
     options.program = argv[0];
-    command.add_option("--host", options.host, "whom to ask; every address it has is tried")
-        ->capture_default_str();
-    command.add_option("-p,--port", options.port, "port to connect to")
-        ->check(between(1, 65535))
-        ->type_name("N")
-        ->capture_default_str();
+    const auto* host =
+        command.add_option("--host", options.host, "whom to ask; every address it has is tried")
+            ->transform(a_host)
+            ->capture_default_str();
+    const auto* port = command.add_option("-p,--port", options.port, "port to connect to")
+                           ->check(between(1, 65535))
+                           ->type_name("N")
+                           ->capture_default_str();
+    std::string url;
+    if (http)
+        command.add_option("URL", url, "http://HOST:PORT/PATH, instead of these two");
     command
         .add_option("-n,--count", options.count,
                     http ? "how many requests" : "how many connections")
@@ -257,7 +288,24 @@ client_options parse_client(int argc, char** argv, const std::string& name, bool
     if (http)
         command.add_flag("--keep-alive", options.keep_alive, "reuse connections");
     command.add_flag("--tally", options.tally, "a bar for each PID instead of the lines");
-    command.add_flag("-q,--quiet", options.quiet, "nothing but errors on stderr");
+    command.add_flag("-q,--quiet", options.quiet, "no answers, only errors and the exit code");
+    command.parse_complete_callback([&] {
+        if (options.tally && options.quiet)
+            throw CLI::ValidationError("--quiet", "it leaves nothing for --tally to show");
+        if (!http || command.count("URL") == 0)
+            return;
+        if (host->count() > 0 || port->count() > 0)
+            throw CLI::ValidationError(
+                "URL", "it names host and port itself: leave out --host and --port");
+        try {
+            auto parts = parse_url(url);
+            options.host = std::move(parts.host);
+            options.port = parts.port;
+            options.target = std::move(parts.target);
+        } catch (const std::invalid_argument& wrong) {
+            throw CLI::ValidationError("URL", wrong.what());
+        }
+    });
     parse(command, argc, argv);
 
     if (concurrency->count() == 0)

@@ -31,9 +31,9 @@ struct demo_description {
 };
 
 struct demo_options {
-    std::string program; ///< as typed, "build/demos/socket_fanout"
-    std::string host = "127.0.0.1";
-    std::uint16_t port = 8888; ///< 0: the kernel picks
+    std::string program;            ///< as typed, "build/demos/socket_fanout"
+    std::string host = "127.0.0.1"; ///< "::1" without brackets
+    std::uint16_t port = 8888;      ///< 0: the kernel picks
     std::size_t workers = 4;
     std::chrono::milliseconds delay{100};
     std::string mode;
@@ -52,8 +52,9 @@ struct child_options {
 
 struct client_options {
     std::string program;
-    std::string host = "localhost";
+    std::string host = "localhost"; ///< a name or an address, "::1" without brackets
     std::uint16_t port = 8888;
+    std::string target = "/"; ///< of http_client: path and query
     std::size_t count = 5;
     std::size_t concurrency = 5; ///< at once; by default all of them, at most 64
     std::chrono::milliseconds timeout{5000};

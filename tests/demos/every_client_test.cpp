@@ -1,5 +1,6 @@
 // What the two clients have in common: command line, exit codes, errors, interruption.
 #include "support/programs.hpp"
+#include "support/pseudo_terminal.hpp"
 #include "support/tcp.hpp"
 
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 using namespace support;
 using std::string;
 using std::vector;
+using std::operator""s;
 
 namespace {
 
@@ -86,7 +88,9 @@ TEST_P(EveryClient, RefusesBadUsageWithExitCode2)
                                           {"--count", "-1"},      {"--concurrency", "0"},
                                           {"--timeout", "later"}, {"--no-such-flag"},
                                           {"localhost"},          {"--count"},
-                                          {"--workers", "4"}};
+                                          {"--workers", "4"},     {"--host", ""},
+                                          {"--host", "a:8888"},   {"--host", "http://a/"},
+                                          {"--host", "a/b"},      {"--quiet", "--tally"}};
     for (auto mistake : mistakes) {
         const auto what = join(mistake, " ");
         mistake.insert(mistake.begin(), client(name()));
@@ -314,6 +318,123 @@ TEST_P(EveryClient, TriesEveryAddressOfLocalhost)
         EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
         EXPECT_EQ(program.out(), printed("hello"));
     }
+}
+
+TEST_P(EveryClient, TakesAnIPv6AddressInBracketsToo)
+{
+    listener server("::1");
+    process program(command(server.port(), {"-n", "1", "--host", "[::1]"}));
+    serve(server, "hello");
+    EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+    EXPECT_EQ(program.out(), printed("hello"));
+}
+
+TEST_P(EveryClient, WhereNobodyListensOnAnAddressTheDemoIsToListenThere)
+{
+    const auto port = std::to_string(unused_port());
+    const auto result =
+        run({client(name()), "--port", port, "--host", "::1"}, {.typed_as = typed()});
+    EXPECT_EQ(result.status, exited(3));
+    EXPECT_EQ(result.err, name() + ": nothing is listening on [::1]:" + port +
+                              " (connection refused)\n" +
+                              "  start a demo in another terminal: build/demos/" + demo_name() +
+                              " --host ::1 --port " + port + "\n");
+}
+
+TEST_P(EveryClient, AnAddressThatEachInterfaceHasIsToNameOne)
+{
+    const auto result = run({client(name()), "--host", "fe80::1"});
+    EXPECT_EQ(result.status, exited(3));
+    EXPECT_NE(result.err.find("--host fe80::1%"), string::npos) << result.err;
+}
+
+TEST_P(EveryClient, QuietPrintsNothingButErrors)
+{
+    listener server;
+    process program(command(server.port(), {"-n", "2", "-c", "1", "--quiet"}));
+    serve(server, "hello");
+    server.accept().close();
+    EXPECT_EQ(program.wait_exit(), exited(1));
+    EXPECT_EQ(program.out(), "");
+    EXPECT_EQ(lines(program.err()).size(), 1u) << program.err();
+
+    process happy(command(server.port(), {"-n", "1", "-q"}));
+    serve(server, "hello");
+    EXPECT_EQ(happy.wait_exit(), exited(0));
+    EXPECT_EQ(happy.out() + happy.err(), "");
+}
+
+TEST_P(EveryClient, OnATerminalWhatAStrangerSendsIsSeenAndDoesNothing)
+{
+    const string said = "\x1b[2J\x1b]0;title\a子\x9b"
+                        "1m\u202e\u009b\xff\0\rend\n\tof it"s;
+    listener server;
+    pseudo_terminal screen;
+    start_options on_screen{.environment = {"NO_COLOR=1"}};
+    on_screen.before_exec = [fd = screen.slave()] {
+        ::dup2(fd, 1);
+        ::dup2(fd, 2);
+    };
+    process program(command(server.port(), {"-n", "1"}), on_screen);
+    serve(server, said);
+    EXPECT_EQ(program.wait_exit(), exited(0));
+    EXPECT_EQ(
+        screen.text(),
+        printed("\\x1b[2J\\x1b]0;title\\x07子\\x9b1m\\u202e\\u009b\\xff\\x00\\rend\n\tof it"));
+}
+
+TEST_P(EveryClient, InAPipeAnAnswerIsTheBytesThatCame)
+{
+    const string said = "\x1b[2J\x9b\xff\0\r"s;
+    listener server;
+    process program(command(server.port(), {"-n", "1"}));
+    serve(server, said);
+    EXPECT_EQ(program.wait_exit(), exited(0));
+    EXPECT_EQ(program.out(), printed(said));
+}
+
+TEST_P(EveryClient, ATallyCountsStrangersByTheBeginningOfTheirFirstLine)
+{
+    const vector<std::pair<string, string>> cases{
+        {"worker-77\r\n", "77"}, // a line end behind the PID
+        {"hello\nworld", "hello"},
+        {"no digit", "no digit"},
+        {" \n", "(nothing)"},
+        {"\x1b[2J\xff", "\\x1b[2J\\xff"},
+        {string(100'000, 'x'), string(39, 'x') + "…"},
+        {string(100'000, '9'), string(39, '9') + "…"},
+        {"http socket" + string(100'000, '9') + " 子进程：none",
+         "http socket" + string(28, '9') + "…"},
+    };
+    for (const auto& [said, row] : cases) {
+        listener server;
+        process program(command(server.port(), {"-n", "1", "--tally"}));
+        serve(server, said);
+        EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+        EXPECT_EQ(program.out().find(row + " "), 0u) << program.out().substr(0, 200);
+        EXPECT_EQ(lines(program.out()).size(), 1u) << program.out().substr(0, 200);
+    }
+}
+
+TEST_P(EveryClient, ATallyOfManyNamesStaysShortAndCountsAll)
+{
+    constexpr std::size_t count = 600;
+    listener server;
+    process program(command(server.port(), {"-n", std::to_string(count), "-c", "1", "--tally"}));
+    for (std::size_t i = 0; i < count; ++i)
+        serve(server, "stranger " + std::to_string(i) + "!");
+    EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+    const auto rows = lines(program.out());
+    EXPECT_EQ(rows.size(), 257u);
+    std::size_t total = 0;
+    for (const auto& row : rows) {
+        std::smatch found;
+        ASSERT_TRUE(std::regex_match(row, found, std::regex("(stranger \\d+!|others) +(\\d+) .*")))
+            << row;
+        total += std::stoul(found[2]);
+    }
+    EXPECT_EQ(total, count);
+    EXPECT_EQ(rows.back().find("others "), 0u) << rows.back();
 }
 
 TEST_P(EveryClient, WorksWithClosedStandardStreams)

@@ -5,6 +5,18 @@
 
 #include <gtest/gtest.h>
 
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/ipv6.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <system_error>
 
 using namespace support;
@@ -272,6 +284,118 @@ TEST_F(HttpClient, SpeaksOfAnIPv6HostInBrackets)
         << request;
     connection.send(response("hello"));
     EXPECT_EQ(program.wait_exit(), exited(0));
+}
+
+TEST_F(HttpClient, LeavesTheZoneOfAnAddressOutOfItsHost)
+{
+    listener v6("::1");
+    const auto port = std::to_string(v6.port());
+    for (const auto& arguments : {vector<string>{"--host", "::1%1", "--port", port},
+                                  vector<string>{"http://[::1%251]:" + port}}) {
+        vector<string> command{client("http_client"), "-n", "1"};
+        command.insert(command.end(), arguments.begin(), arguments.end());
+        process program(command);
+        auto connection = v6.accept();
+        const auto request = connection.read_until("\r\n\r\n");
+        EXPECT_NE(request.find("\r\nHost: [::1]:" + port + "\r\n"), string::npos) << request;
+        connection.send(response("hello"));
+        EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+    }
+}
+
+TEST_F(HttpClient, AsksForAUrl)
+{
+    const auto port = std::to_string(server.port());
+    const vector<std::pair<string, string>> cases{
+        {"http://localhost:" + port + "/", "GET / HTTP/1.1\r\nHost: localhost:" + port + "\r\n"},
+        {"http://127.0.0.1:" + port, "GET / HTTP/1.1\r\nHost: 127.0.0.1:" + port + "\r\n"},
+        {"http://localhost:" + port + "/a b?c=子#d",
+         "GET /a%20b?c=%E5%AD%90 HTTP/1.1\r\nHost: localhost:" + port + "\r\n"},
+    };
+    for (const auto& [url, request] : cases) {
+        process program({client("http_client"), url, "-n", "1"});
+        auto connection = server.accept();
+        EXPECT_EQ(connection.read_until("\r\n\r\n").find(request), 0u) << url;
+        connection.send(response("hello"));
+        EXPECT_EQ(program.wait_exit(), exited(0)) << program.err();
+        EXPECT_EQ(program.out(), "hello\nend\n");
+    }
+}
+
+TEST_F(HttpClient, RefusesAUrlThatItCannotAskForWithExitCode2)
+{
+    const auto port = std::to_string(server.port());
+    const string url = "http://localhost:" + port + "/";
+    const vector<vector<string>> mistakes{
+        {url, "--host", "localhost"},          {"--port", port, url},       {url, url},
+        {"https://localhost:" + port + "/"},   {"ftp://localhost/"},        {"localhost:" + port},
+        {"http://me@localhost:" + port + "/"}, {"http://localhost:65536/"}, {url + "\r\nX: y"}};
+    for (auto mistake : mistakes) {
+        const auto what = join(mistake, " ");
+        mistake.insert(mistake.begin(), client("http_client"));
+        const auto result = run(mistake);
+        EXPECT_EQ(result.status, exited(2)) << what;
+        EXPECT_EQ(result.out, "") << what;
+        EXPECT_EQ(lines(result.err).size(), 2u) << result.err;
+    }
+    EXPECT_FALSE(server.somebody_waits(milliseconds(0)));
+}
+
+/// In a process of its own network, where lo has a link-local address. Async-signal-safe.
+void in_a_network_of_its_own()
+{
+    if (::unshare(CLONE_NEWNET) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+        ::_exit(77);
+    const int fd = ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ifreq lo{};
+    std::strcpy(lo.ifr_name, "lo");
+    lo.ifr_flags = IFF_UP;
+    in6_ifreq address{};
+    address.ifr6_addr.s6_addr[0] = 0xfe;
+    address.ifr6_addr.s6_addr[1] = 0x80;
+    address.ifr6_addr.s6_addr[15] = 1;
+    address.ifr6_prefixlen = 64;
+    address.ifr6_ifindex = 1;
+    if (::ioctl(fd, SIOCSIFFLAGS, &lo) != 0 || ::ioctl(fd, SIOCSIFADDR, &address) != 0)
+        ::_exit(77);
+    sockaddr_in6 here{}; // until the kernel lets us use it
+    here.sin6_family = AF_INET6;
+    here.sin6_addr = address.ifr6_addr;
+    here.sin6_scope_id = 1;
+    while (::bind(fd, reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0 &&
+           errno == EADDRNOTAVAIL)
+        ::poll(nullptr, 0, 1);
+    ::close(fd);
+}
+
+TEST_F(HttpClient, FindsADemoAtALinkLocalAddressByTheHintInItsReadyLine)
+{
+    if (run({"/bin/true"}, {.before_exec = in_a_network_of_its_own}).status == exited(77))
+        GTEST_SKIP() << "no network namespace here; LeavesTheZoneOfAnAddressOutOfItsHost is alike";
+    running_demo main("http_cluster", {"--host", "fe80::1%lo"},
+                      {.before_exec = in_a_network_of_its_own});
+    EXPECT_EQ(main.address, "[fe80::1%lo]");
+    const auto port = std::to_string(main.port);
+    const auto arguments = " --host fe80::1%lo --port " + port;
+    EXPECT_TRUE(main.hint.ends_with("http_client" + arguments)) << main.hint;
+
+    const auto network_of_main = [pid = main.pid()] {
+        char path[64];
+        for (const char* kind : {"user", "net"}) { // the former fails where it is ours
+            std::snprintf(path, sizeof path, "/proc/%d/ns/%s", static_cast<int>(pid), kind);
+            const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+            ::setns(fd, 0);
+        }
+    };
+    for (const auto& way : {vector<string>{"--host", "fe80::1%lo", "--port", port},
+                            vector<string>{"http://[fe80::1%25lo]:" + port}}) {
+        vector<string> command{client("http_client"), "-n", "1"};
+        command.insert(command.end(), way.begin(), way.end());
+        const auto result = run(command, {.before_exec = network_of_main});
+        EXPECT_EQ(result.status, exited(0)) << result.err;
+        EXPECT_EQ(result.out.find("Request handled by worker-"), 0u) << result.out;
+    }
+    EXPECT_EQ(main.stop(), exited(0));
 }
 
 } // namespace

@@ -35,18 +35,6 @@ TEST(NetClient, SaysWhenAServerClosesWithoutAWord)
                              "net_client: the server closed the connection without a word\n");
 }
 
-TEST(NetClient, QuietKeepsAnswersAndErrors)
-{
-    listener server;
-    process program({client("net_client"), "--port", std::to_string(server.port()), "-n", "2", "-c",
-                     "1", "--quiet"});
-    server.accept().send("hello");
-    server.accept().close();
-    EXPECT_EQ(program.wait_exit(), exited(1));
-    EXPECT_EQ(program.out(), "hello\n");
-    EXPECT_EQ(lines(program.err()).size(), 1u);
-}
-
 TEST(NetClient, OpensAtMost64AtOnceUnlessTold)
 {
     listener server;
