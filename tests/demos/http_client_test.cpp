@@ -183,7 +183,7 @@ TEST_F(HttpClient, SaysInWhichWayAnAnswerIsNotToBeRead)
     const vector<std::pair<string, string>> cases{
         {coded(" xchunked"), "the answer cannot be read: unknown transfer coding"},
         {coded(" gzip, chunked"), "the answer cannot be read: unknown transfer coding"},
-        {coded(" chunkedx"), "the answer cannot be read: unknown transfer coding"},
+        {coded(" chunked\t"), "the answer cannot be read: unknown transfer coding"},
         {head_of(max_header_size + 1), "the head of the answer is too large"},
         {line("HTTP/1.1 200 " + string(max_header_size, 'x')),
          "the head of the answer is too large"},
