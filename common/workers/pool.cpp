@@ -124,7 +124,8 @@ public:
             }
             next = *slot;
             const auto child = workers_[next]->child();
-            switch (co_await workers::hand_over(child, connection, body(next))) {
+            const auto became = co_await workers::hand_over(child, connection, body(next));
+            switch (became) {
             case handed::over:
                 workers_[next]->count(*child, true);
                 ++state_->counted.handed_over;
