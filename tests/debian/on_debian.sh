@@ -88,8 +88,9 @@ copy_tree() {
 # A process of its own PID namespace: with its end the kernel ends whatever is left there.
 enter() { # COMMAND...
     cp -L /etc/resolv.conf "$system/etc/resolv.conf" 2>/dev/null || true # where there is none, names need none
+    # It ends with this script, however that ends, and with it everything in its namespaces.
     # shellcheck disable=SC2016 # expanded there
-    unshare --mount --pid --fork --kill-child bash -ec '
+    setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child bash -ec '
         cd "$1"
         mount -t proc proc proc
         mount -t sysfs -o ro sysfs sys
