@@ -332,8 +332,7 @@ TEST_P(EveryClient, TakesAnIPv6AddressInBracketsToo)
 TEST_P(EveryClient, WhereNobodyListensOnAnAddressTheDemoIsToListenThere)
 {
     const auto port = std::to_string(unused_port());
-    const auto result =
-        run({client(name()), "--port", port, "--host", "::1"}, {.typed_as = typed()});
+    const auto result = run({client(name()), "--port", port, "--host", "::1"}, typed_as(typed()));
     EXPECT_EQ(result.status, exited(3));
     EXPECT_EQ(result.err, name() + ": nothing is listening on [::1]:" + port +
                               " (connection refused)\n" +
