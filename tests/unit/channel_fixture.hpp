@@ -4,6 +4,7 @@
 
 #include "ipc/channel.hpp"
 #include "ipc/descriptor_message.hpp"
+#include "posix.hpp"
 #include "support/process.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -79,10 +80,12 @@ inline std::pair<unique_fd, unique_fd> tcp_pair()
     sockaddr_in address{};
     socklen_t length = sizeof address;
     ::getsockname(server.get(), reinterpret_cast<sockaddr*>(&address), &length);
-    if (::connect(client.get(), reinterpret_cast<sockaddr*>(&address), length) != 0)
+    // A SIGCHLD may interrupt it, and then it goes on by itself: accepted is connected.
+    if (::connect(client.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 &&
+        errno != EINTR)
         throw std::system_error(errno, std::generic_category(), "connect");
     pollfd ready{server.get(), POLLIN, 0};
-    ::poll(&ready, 1, 5000);
+    posix::retry([&] { return ::poll(&ready, 1, 5000); });
     unique_fd accepted(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     return {std::move(accepted), std::move(client)};
 }
