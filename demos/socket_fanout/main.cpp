@@ -59,15 +59,14 @@ awaitable<void> socket_fanout(app::demo& demo)
     std::size_t connections = 0;
     // [share]
     server.on_connection([&](net::accepted& socket) {
-        if (mode == "fork")
-            app::spawn(demo.executor(), fork_for(demo, socket));
-        else if (mode == "all") // socket is an lvalue: a copy (dup), and ours closes at the end
-            app::spawn(demo.executor(), work.hand_over_to_all(socket, message_for));
-        else
-            app::spawn(demo.executor(),
-                       work.hand_over(connections++ % work.size(), std::move(socket), message_for));
+        awaitable<void> sharing =
+            mode == "fork" ? fork_for(demo, socket)
+            : mode == "all"
+                ? work.hand_over_to_all(socket, message_for) // an lvalue: a copy (dup), ours closes
+                : work.hand_over(connections++ % work.size(), std::move(socket), message_for);
         if (!demo.options().quiet)
             app::print("connection");
+        app::spawn(demo.executor(), std::move(sharing));
     });
     // [/share]
 
