@@ -356,6 +356,14 @@ int run_child(int argc, char** argv,
     return code;
 }
 
+awaitable<void> end_service(net::server& server, const child_options& options)
+{
+    if (options.ends_with_all)
+        co_await server.close_for_all();
+    else
+        server.close();
+}
+
 void spawn(asio::any_io_executor executor, awaitable<void> conversation)
 {
     ++open_conversations;

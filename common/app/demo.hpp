@@ -54,6 +54,11 @@ int run_child(
     int argc, char** argv,
     std::function<asio::awaitable<void>(const child_options&, ipc::channel& parent)> story);
 
+/// What a child does with a server when its parent has hung up. Our main hangs up on all its
+/// children, and so this ends the service for all of them (net::server::close_for_all). Any other
+/// parent may go on with other children: server.close().
+asio::awaitable<void> end_service(net::server& server, const child_options& options);
+
 /// Runs `conversation` beside the others: a failure is one line on stderr, at most one a second,
 /// and a client that went away (ECONNRESET, EPIPE) is not even that.
 void spawn(asio::any_io_executor executor, asio::awaitable<void> conversation);

@@ -219,7 +219,7 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     }
     options.own_children = options.children.empty();
     if (options.own_children) {
-        std::vector<std::string> own{own_executable() + "_child", "--delay",
+        std::vector<std::string> own{own_executable() + "_child", "--ends-with-all", "--delay",
                                      std::to_string(options.delay.count())};
         if (description.http)
             for (const auto& [flag, value] :
@@ -243,6 +243,8 @@ child_options parse_child(int argc, char** argv)
     command.allow_extras();
     child_options options;
     add_milliseconds(command, "--delay", options.delay, "before answering");
+    command.add_flag("--ends-with-all", options.ends_with_all,
+                     "when the parent hangs up, it does so on all who share the server");
     add_http(command, options.http);
     parse(command, argc, argv);
     if (command.count("--delay") > 0) // else a web server answers at once

@@ -47,7 +47,8 @@ struct demo_options {
 
 struct child_options {
     std::chrono::milliseconds delay{100};
-    http::server_options http; ///< its delay is 0 unless --delay says otherwise
+    bool ends_with_all = false; ///< the parent hangs up on all its children at once: our main does
+    http::server_options http;  ///< its delay is 0 unless --delay says otherwise
 };
 
 struct client_options {

@@ -97,7 +97,9 @@ public:
     ///
     /// A client that comes now gets no answer to its first SYN; a second later it tries again, and
     /// is refused when no copy is left. Whoever begins to accept on the socket (on_connection)
-    /// admits newcomers again.
+    /// admits newcomers again. Where the filter that this needs is refused (SO_ATTACH_FILTER; by
+    /// some sandboxes, to ordinary users), one that comes within the last microseconds may be
+    /// reset.
     asio::awaitable<void> close_for_all();
 
     /// Drops it too, but the descriptor goes to the caller instead of being closed, and what waits

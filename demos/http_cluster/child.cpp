@@ -55,7 +55,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
 
     // The parent has hung up: no more connections, and those that are open may end in order.
     for (auto& socket_server : socket_servers)
-        co_await socket_server.close_for_all();
+        co_await app::end_service(socket_server, options);
     server.close();
     co_await server.closed();
 }

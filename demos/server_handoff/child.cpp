@@ -48,7 +48,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
 
     // The parent has hung up: no more connections; what is open is answered, the process ends.
     for (auto& server : servers)
-        co_await server.close_for_all();
+        co_await app::end_service(server, options);
 }
 
 } // namespace

@@ -42,8 +42,8 @@ vector<string> colours_of_the_pictures()
     const std::regex colour("#(..)(..)(..)");
     for (std::sregex_iterator one(line.begin(), line.end(), colour), end; one != end; ++one) {
         result.push_back("\033[38;2");
-        for (int i = 1; i <= 3; ++i)
-            result.back() += ';' + std::to_string(std::stoi((*one)[i].str(), nullptr, 16));
+        for (std::size_t i = 1; i <= 3; ++i)
+            result.back() += ';' + std::to_string(std::stoi(one->str(i), nullptr, 16));
         result.back() += 'm';
     }
     return result;

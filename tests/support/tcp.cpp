@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <cerrno>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdexcept>
@@ -213,6 +214,15 @@ full_listener::~full_listener()
 bool listener::somebody_waits(milliseconds time)
 {
     return is_readable(fd_, time);
+}
+
+bool sockets_can_be_filtered()
+{
+    const listener socket;
+    sock_filter pass_all[] = {BPF_STMT(BPF_RET | BPF_K, 0xffff'ffff)};
+    const sock_fprog program{1, pass_all};
+    return ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                        sizeof program) == 0;
 }
 
 } // namespace support

@@ -86,4 +86,8 @@ private:
     int in_queue_[4];
 };
 
+/// May this user filter what reaches a socket of his (SO_ATTACH_FILTER in socket(7))? Linux lets
+/// everybody; a sandbox may want CAP_NET_ADMIN.
+bool sockets_can_be_filtered();
+
 } // namespace support
