@@ -157,8 +157,8 @@ TEST_P(EveryDemo, ReadyLineNamesAddressWorkersAndTheClient)
 TEST(ReadyLine, HasADashInThePlaceOfAWorkerThatIsMissing)
 {
     for (const string name : {"server_handoff", "http_cluster"}) {
-        running_demo main(name,
-                          {"--workers", "3", "--child", demo(name) + "_child", "--child", "false"});
+        running_demo main(
+            name, {"--workers", "3", "--child", quoted(demo(name) + "_child"), "--child", "false"});
         const auto line = main.err_line("listening on");
         EXPECT_NE(line.find(", workers " + std::to_string(main.workers.at(0)) + " - " +
                             std::to_string(main.workers.at(2)) + "; try: "),

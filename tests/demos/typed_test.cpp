@@ -39,11 +39,18 @@ protected:
         return options;
     }
 
+    /// As one word for a shell, quoted where it must be.
+    static string in_shell(const fs::path& path)
+    {
+        const bool plain = path.string().find_first_of(" '") == string::npos;
+        return plain ? path.string() : quoted(path);
+    }
+
     /// Types `command` where `options` say, and returns what happened.
     outcome type(const string& command, start_options options) const
     {
         options.typed_as.clear();
-        const auto path = "export " + options.environment.at(0) + "; "; // there may be two now
+        const string path = "export PATH=" + quoted(options.environment.at(0).substr(5)) + "; ";
         return run({"/bin/sh", "-c", path + command}, options);
     }
 
@@ -55,7 +62,7 @@ protected:
 TEST_F(Typed, TheReadyLineNamesAClientThatRunsWhereverTheDemoWasStarted)
 {
     const auto programs = built_ / "demos", clients = built_ / "clients";
-    const string built_client = clients / "net_client";
+    const string built_client = in_shell(clients / "net_client");
     const struct {
         const char* what;
         start_options started;
@@ -65,7 +72,7 @@ TEST_F(Typed, TheReadyLineNamesAClientThatRunsWhereverTheDemoWasStarted)
         {"beside it", as("./socket_fanout", programs), "../clients/net_client"},
         {"from below", as("../demos/socket_fanout", clients), "../clients/net_client"},
         {"from the root", as(tree_ / "build/demos/socket_fanout", "/"),
-         "'" + (home_ / "it'\\''s a tree/build/clients/net_client").string() + "'"},
+         in_shell(tree_ / "build/clients/net_client")},
         {"by PATH", as("socket_fanout", home_, programs.string()), built_client},
         {"by PATH that has the clients too",
          as("socket_fanout", home_, programs.string() + ":" + clients.string()), "net_client"},

@@ -146,7 +146,7 @@ TEST_F(HandOverFaults, B15_NothingThatADeadWorkerHasStartedHoldsAConnectionThatI
 TEST_F(HandOverFaults, B16_WorkersThatRetireUnderLoadLoseNoClient)
 {
     running_demo main("socket_fanout", {"--respawn", "--workers", "4", "--child",
-                                        test_program("faulty_child") + " retire 25"});
+                                        quoted(test_program("faulty_child")) + " retire 25"});
     constexpr int clients = 8;
     constexpr int connections = 75; // of each: 24 workers retire
     std::atomic<int> answered{0};
@@ -262,9 +262,9 @@ TEST_P(HandedServerFaultsInTime, B13_AStoppedWorkerIsReplacedAndItsClientsReadTh
 
 TEST_P(HandedServerFaultsInTime, B13_AStuckWorkerDelaysTheReadyLineUntilItsDeadlineAndIsNamed)
 {
-    running_demo main(GetParam(),
-                      {"--ack-timeout", "300", "--workers", "3", "--delay", "0", "--child",
-                       "/bin/sleep 60", "--child", demo(GetParam() + "_child") + " --delay 0"});
+    running_demo main(GetParam(), {"--ack-timeout", "300", "--workers", "3", "--delay", "0",
+                                   "--child", "/bin/sleep 60", "--child",
+                                   quoted(demo(GetParam() + "_child")) + " --delay 0"});
     main.err_line("has acknowledged nothing for 300 ms and was killed; ");
     EXPECT_TRUE(eventually([&] { return children(main.pid()).size() == 1; })); // 0 and 2 are gone
     auto client = open_client(GetParam(), main.port);

@@ -30,8 +30,8 @@ function answer(expected) {
 
 // A library that is loaded into the programs of a test before the C library: built from a source beside this file.
 function preloaded(source) {
-  const library = path.join(root, 'build', source.replace(/\.cpp$/, '.so'))
-  const built = child_process.spawnSync('c++', ['-std=c++20', '-O1', '-shared', '-fPIC', '-o', library, path.join(__dirname, source), '-ldl'], { encoding: 'utf8' })
+  const library = path.join('build', source.replace(/\.cpp$/, '.so')) // from here: ld.so(8) takes a space for the end of a path
+  const built = child_process.spawnSync('c++', ['-std=c++20', '-O1', '-shared', '-fPIC', '-o', path.join(root, library), path.join(__dirname, source), '-ldl'], { encoding: 'utf8' })
   if (built.status !== 0) throw `${source} does not build:\n${built.error ?? built.stderr}`
   return { LD_PRELOAD: library }
 }

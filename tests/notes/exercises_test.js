@@ -16,7 +16,7 @@ function write_exercise(scratch, { story = '', build = '', answer, patch }, numb
   fs.mkdirSync(exercise, { recursive: true })
   fs.writeFileSync(path.join(scratch, 'number'), '41\n')
   fs.writeFileSync(path.join(exercise, 'test.js'), `// build: ${build}
-    const { exercise, same } = require('${__dirname}/exercise.js')
+    const { exercise, same } = require(${JSON.stringify(path.join(__dirname, 'exercise.js'))})
     const number = require('fs').readFileSync('number', 'utf8').trim()
     exercise(async ({ start, run, answer }) => { ${story} })`)
   if (answer) fs.writeFileSync(path.join(exercise, 'answer'), answer)

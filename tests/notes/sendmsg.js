@@ -29,7 +29,7 @@ if (process.send) {
 async function record(command, folder) {
   const file = path.join(folder, 'messages')
   fs.writeFileSync(file, '')
-  const session = new Session(root, { environment: { LD_PRELOAD: path.join(root, 'build/tests/notes/record_messages.so'), RECORD_MESSAGES: file } })
+  const session = new Session(root, { environment: { LD_PRELOAD: 'build/tests/notes/record_messages.so', RECORD_MESSAGES: file } })
   const messages = () => fs.readFileSync(file, 'utf8').split('\n').slice(0, -1).map(line => JSON.parse(line))
   const find = () => {
     const sent = messages().find(({ call, control }) => call === 'sendmsg' && control)
