@@ -387,7 +387,8 @@ TEST_P(EveryDemo, AddressOfAnotherMachineIsExplained)
 TEST_P(EveryDemo, WorkerThatCannotBeStartedIsNamed)
 {
     for (const string program : {"/no/such/program", "no-such-program-in-the-path", "/dev/null"}) {
-        const auto result = run({demo(name()), "--port", "0", "--child", program + " argument"});
+        const auto result = run({demo(name()), "--port", "0", "--child", program + " argument"},
+                                {.environment = {"PATH=/usr/bin:/bin"}}); // all to be looked into
         EXPECT_EQ(result.status, exited(3));
         EXPECT_EQ(result.err.find(name() + ": --child: " + program + ": "), 0u) << result.err;
         EXPECT_NE(result.err.find(program == "/dev/null" ? "Permission denied" : "No such file"),
