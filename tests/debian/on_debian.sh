@@ -57,10 +57,10 @@ bootstrap() {
     rm -rf "$system.new"
     mkdir "$system.new"
     printf 'Making a Debian %s (%s) ...' "$release" "$suite"
-    # In /mnt of its own namespace: debootstrap does not know folders with a space in their name.
+    # With git, as whoever has cloned has it. In /mnt of its own namespace: debootstrap does not know folders with a space in their name.
     # shellcheck disable=SC2016 # expanded there
     if ! unshare --mount sh -c 'mount --bind "$1" /mnt && shift && exec "$@"' - "$system.new" \
-        debootstrap --variant=minbase "$suite" /mnt ${from:+"$from"} >"$log" 2>&1; then
+        debootstrap --variant=minbase --include=git "$suite" /mnt ${from:+"$from"} >"$log" 2>&1; then
         printf ' failed: %s\n  all it said: %s\n' "$(grep '^[EW]: ' "$log" | tail -n 1)" "$log"
         exit 3
     fi
