@@ -129,6 +129,7 @@ public:
     std::size_t unclaimed_descriptors() const noexcept;
 
 private:
+    friend class internal_messages;
     static asio::awaitable<void> give_away(std::shared_ptr<conversation> alive, value body,
                                            handle object);
     std::shared_ptr<conversation> conversation_;

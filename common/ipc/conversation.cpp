@@ -52,11 +52,36 @@ asio::awaitable<void> conversation::send(value body, handle* object)
     if (object && !*object)
         throw invalid_handle_type("an empty handle: closed, or sent before",
                                   "send each connection once");
-    auto line = object ? wire::encode(body, object->is_server() ? "net.Server" : "net.Socket")
-                       : wire::encode(body);
+    return send_line(object ? wire::encode(body, object->is_server() ? "net.Server" : "net.Socket")
+                            : wire::encode(body),
+                     object, false);
+}
+
+// Of the two ends of a "net.Native" both keep a copy: of a connection, until cluster's own answer.
+asio::awaitable<void> conversation::send_internal(value body, handle& object)
+{
+    if (!connected())
+        throw channel_closed();
+    return send_line(wire::encode_internal(body, "net.Native"), &object, true);
+}
+
+void conversation::send_internal(const value& body)
+{
+    if (connected())
+        answer(wire::encode_internal(body), false);
+}
+
+void conversation::on_internal_message(internal_messages::handler take)
+{
+    take_internal_ =
+        take ? std::make_shared<const internal_messages::handler>(std::move(take)) : nullptr;
+}
+
+asio::awaitable<void> conversation::send_line(std::string line, handle* object, bool stays)
+{
     if (!outgoing_.has_room_for(line.size()))
         throw queue_full();
-    const auto sent = object ? outgoing_.push(std::move(line), std::move(*object))
+    const auto sent = object ? outgoing_.push(std::move(line), std::move(*object), stays)
                              : outgoing_.push(std::move(line));
     write();
     read_on_if_there_is_room(); // its acknowledgement may be behind what nobody has received
@@ -344,15 +369,17 @@ void conversation::on(wire::envelope& said, std::size_t size)
             deliver({std::move(said.body), {}}, size);
         return;
     }
-    if (!options_.takes_handles) {
+    if (!options_.takes_handles && !said.is_internal) {
         if (!std::exchange(has_said_that_it_takes_none_, true))
             log_warning("ipc: process " + std::to_string(options_.peer) + " sends a " +
                         quote(said.type) + ", and nobody here takes any: refused");
         return refuse();
     }
     const auto acknowledge = [this] { answer(std::string(wire::acknowledgement_line), true); };
-    if (said.is_internal) // cluster's business, not ours: taken note of, and closed
-        return acknowledge();
+    if (said.is_internal) {
+        acknowledge();
+        return take_internal(std::move(said.body), std::move(fd));
+    }
     const auto kind = handle::kind_as(said.type, fd.get());
     if (kind == handle::kind::none) {
         fd.reset();
@@ -395,7 +422,17 @@ void conversation::on(wire::notify& asked, std::size_t)
         answer(wire::encode_all_closed(asked.key), false);
 }
 
-void conversation::on(wire::ignored&, std::size_t) {}
+void conversation::on(wire::internal_message& said, std::size_t)
+{
+    take_internal(std::move(said.body), {});
+}
+
+// Cluster's business, not ours; where there is no cluster, a descriptor is closed.
+void conversation::take_internal(value body, unique_fd descriptor)
+{
+    if (const auto take = take_internal_) // kept alive: it may be replaced meanwhile
+        (*take)({std::move(body), std::move(descriptor)});
+}
 
 void conversation::deliver(message incoming, std::size_t size)
 {

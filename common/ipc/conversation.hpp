@@ -5,6 +5,7 @@
 #include "event.hpp"
 #include "ipc/ack_deadline.hpp"
 #include "ipc/channel.hpp"
+#include "ipc/internal_messages.hpp"
 #include "ipc/json_lines.hpp"
 #include "ipc/receive_queue.hpp"
 #include "ipc/send_queue.hpp"
@@ -40,6 +41,9 @@ public:
     void start() { wait_for_input(); }
 
     asio::awaitable<void> send(value body, handle* object);
+    asio::awaitable<void> send_internal(value body, handle& object);
+    void send_internal(const value& body);
+    void on_internal_message(internal_messages::handler take);
     asio::awaitable<std::optional<message>> receive();
     asio::awaitable<void> disconnect();
     void close() noexcept;
@@ -48,6 +52,7 @@ public:
     std::size_t unclaimed_descriptors() const noexcept { return unclaimed_; }
 
 private:
+    asio::awaitable<void> send_line(std::string line, handle* object, bool stays);
     void write();
     void write_when_possible();
     void end_after_last_words();
@@ -70,7 +75,8 @@ private:
     void on(wire::refusal& said, std::size_t size);
     void on(wire::count& asked, std::size_t size);
     void on(wire::notify& asked, std::size_t size);
-    void on(wire::ignored& said, std::size_t size);
+    void on(wire::internal_message& said, std::size_t size);
+    void take_internal(value body, unique_fd descriptor);
     void judge(send_queue::verdict verdict, const std::string& what);
     void deliver(message incoming, std::size_t size);
     std::shared_ptr<const void> lease(const std::string& key);
@@ -100,6 +106,7 @@ private:
     std::vector<unique_fd> unpaired_; // each waits for its line
     std::size_t unclaimed_ = 0;       // how many no line has claimed
     receive_queue received_;
+    std::shared_ptr<const internal_messages::handler> take_internal_; // null: nobody asks for them
     bool is_reading_ = false;
     bool reading_waits_ = false; // for a receive(), or for resources
     socket_counts counts_;

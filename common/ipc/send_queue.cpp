@@ -23,12 +23,13 @@ std::shared_ptr<transfer> send_queue::push(std::string line)
     return push(std::move(outgoing));
 }
 
-std::shared_ptr<transfer> send_queue::push(std::string line, handle object)
+std::shared_ptr<transfer> send_queue::push(std::string line, handle object, bool stays)
 {
     auto outgoing = std::make_shared<transfer>();
     outgoing->line = std::move(line);
     outgoing->object = std::move(object);
     outgoing->has_handle = true;
+    outgoing->stays = stays;
     return push(std::move(outgoing));
 }
 
@@ -96,7 +97,7 @@ send_queue::verdict send_queue::acknowledge()
         return judged;
     const auto arrived = std::move(in_doubt_.front());
     in_doubt_.pop_front();
-    if (arrived->object.is_connection())
+    if (arrived->object.is_connection() && !arrived->stays)
         arrived->object.close(); // the peer's copy is the only one now
     settle(*arrived, nullptr);
     advance();

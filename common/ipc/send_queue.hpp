@@ -20,6 +20,7 @@ struct transfer {
     std::size_t written = 0;  ///< bytes of it
     handle object;            ///< owned here from send() until it arrives or comes back
     bool has_handle = false;  ///< also after the handle has gone
+    bool stays = false;       ///< it comes back when it has arrived, be it a connection
     bool is_answer = false;   ///< of ours to what the peer has sent: nobody waits for it
     bool is_settled = false;  ///< the sender may go on, and then:
     std::exception_ptr error; ///< why it has failed, or null
@@ -60,7 +61,7 @@ public:
     bool has_room_for(std::size_t bytes) const { return bytes_ + bytes <= max_bytes_; }
 
     std::shared_ptr<transfer> push(std::string line);
-    std::shared_ptr<transfer> push(std::string line, handle object);
+    std::shared_ptr<transfer> push(std::string line, handle object, bool stays = false);
 
     /// An answer of ours. `urgent`: an ACK or NACK, which no handle of ours in doubt may hold back:
     /// two peers that send each other handles would wait for each other for ever. False when the

@@ -56,6 +56,14 @@ const std::string& body_of(const value& body)
     return text;
 }
 
+std::string envelope_of(const std::string& text, std::string_view type)
+{
+    std::string result = R"({"cmd":"NODE_HANDLE","type":")";
+    result.reserve(result.size() + type.size() + text.size() + 12);
+    ((((result += type) += R"(","msg":)") += text) += '}') += '\n';
+    return result;
+}
+
 std::string in_json(const std::string& text)
 {
     return nlohmann::json(text).dump();
@@ -80,7 +88,7 @@ line decode(std::string_view text)
         return count{std::move(key)};
     if (members.cmd == "\"NODE_SOCKET_NOTIFY_CLOSE\"" && !key.empty())
         return notify{std::move(key)};
-    return ignored{};
+    return internal_message{value(std::move(checked))};
 }
 
 std::string encode(const value& body)
@@ -90,11 +98,17 @@ std::string encode(const value& body)
 
 std::string encode(const value& body, std::string_view type)
 {
-    const auto& text = body_of(body);
-    std::string result = R"({"cmd":"NODE_HANDLE","type":")";
-    result.reserve(result.size() + type.size() + text.size() + 12);
-    ((((result += type) += R"(","msg":)") += text) += '}') += '\n';
-    return result;
+    return envelope_of(body_of(body), type);
+}
+
+std::string encode_internal(const value& body)
+{
+    return body.dump() + '\n';
+}
+
+std::string encode_internal(const value& body, std::string_view type)
+{
+    return envelope_of(body.dump(), type);
 }
 
 std::string encode_count(const std::string& key, std::size_t open)

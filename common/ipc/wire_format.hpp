@@ -53,11 +53,14 @@ struct notify {
     std::string key;
 };
 
-/// One of the protocol's own messages that concerns others: NODE_CLUSTER, NODE_DEBUG_ENABLED, and
-/// whatever Node may invent.
-struct ignored {};
+/// One of the protocol's own messages that concerns others: NODE_CLUSTER (internal_messages.hpp),
+/// NODE_DEBUG_ENABLED, and whatever Node may invent.
+struct internal_message {
+    value body;
+};
 
-using line = std::variant<user_message, envelope, acknowledgement, refusal, count, notify, ignored>;
+using line =
+    std::variant<user_message, envelope, acknowledgement, refusal, count, notify, internal_message>;
 
 /// What a line says, given without its newline. Throws protocol_error.
 line decode(std::string_view text);
@@ -69,6 +72,10 @@ std::string encode(const value& body);
 
 /// The line of a message with a handle of this type. Throws as the other one.
 std::string encode(const value& body, std::string_view type);
+
+/// The same two for the protocol's own messages, which are what the others refuse.
+std::string encode_internal(const value& body);
+std::string encode_internal(const value& body, std::string_view type);
 
 inline constexpr std::string_view acknowledgement_line = "{\"cmd\":\"NODE_HANDLE_ACK\"}\n";
 inline constexpr std::string_view refusal_line = "{\"cmd\":\"NODE_HANDLE_NACK\"}\n";

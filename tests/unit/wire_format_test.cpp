@@ -79,7 +79,8 @@ TEST(WireFormat, ReadsTheKeysOfQuestionsAndNoEndlessOnes)
     for (const string key : {"4:127.0.0.1:8888", "6::::21403", "-1:/a \"path\"\\:-1"})
         EXPECT_EQ(std::get<wire::count>(asked(key)).key, key);
     EXPECT_EQ(std::get<wire::count>(asked(string(wire::max_key - 2, 'k'))).key.size(), 510U);
-    EXPECT_TRUE(std::holds_alternative<wire::ignored>(asked(string(wire::max_key - 1, 'k'))));
+    EXPECT_TRUE(
+        std::holds_alternative<wire::internal_message>(asked(string(wire::max_key - 1, 'k'))));
     EXPECT_EQ(
         envelope(R"({"cmd":"NODE_HANDLE","type":"net.Socket","key":")" + string(600, 'k') + "\"}")
             .key,
@@ -96,7 +97,7 @@ TEST(WireFormat, KnowsTheProtocolsOwnHoweverTheyAreSpelled)
     };
     EXPECT_TRUE(is(R"({"cmd":"\u004eODE_HANDLE_ACK"})", wire::acknowledgement{}));
     EXPECT_TRUE(is(R"({ "x" : 1, "cmd" : "NODE_HANDLE_NACK" })", wire::refusal{}));
-    EXPECT_TRUE(is(R"({"cmd":"NODE_HANDLE_ACKS"})", wire::ignored{}));
+    EXPECT_TRUE(is(R"({"cmd":"NODE_HANDLE_ACKS"})", wire::internal_message{"x"}));
     EXPECT_TRUE(
         is(R"({"cmd":"NODE_HANDLE_ACK","cmd":"mine"})", wire::user_message{ipc::value("")}));
     EXPECT_TRUE(is(R"({"cmd":["NODE_HANDLE_ACK"]})", wire::user_message{ipc::value("")}));
