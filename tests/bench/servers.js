@@ -20,22 +20,24 @@ const demo = (name, ...flags) => workers =>
   [path.join(build, 'demos', name), '--port', '0', '--workers', workers, ...flags]
 const counterpart = (script, ...flags) => workers =>
   [...node(script), '--port', '0', '--workers', workers, ...flags]
+const floor = mode => workers => [here('bench_floor'), mode, workers]
 const http = {
   ours: demo('http_cluster'),
-  floor: workers => [here('bench_floor'), 'keep-alive', workers],
+  floor: floor('keep-alive'),
   nginx: nginxCommand,
   node: counterpart('http_cluster/main.js'),
   node_cluster: counterpart('http_cluster/cluster_main.js')
 }
 const commands = {
   keep_alive: http,
-  close: { ...http, floor: workers => [here('bench_floor'), 'close', workers] },
+  close: { ...http, floor: floor('close') },
   fanout: {
-    ours: demo('socket_fanout', '--mode', 'rotate', '--delay', '0'),
-    node: counterpart('socket_fanout/main.js', '--mode', 'rotate', '--delay', '0')
+    ours: demo('socket_fanout', '--quiet', '--delay', '0'),
+    node: counterpart('socket_fanout/main.js', '--quiet', '--delay', '0')
   },
   handoff: {
     ours: demo('server_handoff', '--delay', '0'),
+    floor: floor('greet'),
     node: counterpart('server_handoff/main.js', '--delay', '0')
   },
   sharing: Object.fromEntries(['shared', 'exclusive', 'reuseport', 'blocking', 'in_turn'].map(mode =>
@@ -83,6 +85,7 @@ function tree (pid) {
   return [pid, ...children.split(' ').filter(Boolean).flatMap(child => tree(Number(child)))]
 }
 
+// Their folders in /proc.
 function threads (pid) {
   return fs.readdirSync(`/proc/${pid}/task`).map(thread => `/proc/${pid}/task/${thread}`)
 }
@@ -150,19 +153,25 @@ class Server {
 
   get processes () { return tree(this.process.pid) }
 
+  threads () { return this.processes.flatMap(threads) }
+
   // Nanoseconds on a processor so far, of all threads of all its processes. From schedstat, because
   // the times in stat are counted in hundredths of a second.
   cpuTime () {
-    const time = this.processes.flatMap(threads)
+    const time = this.threads()
       .map(thread => Number(fs.readFileSync(`${thread}/schedstat`, 'utf8').split(' ')[0]))
     return time.reduce((sum, value) => sum + value, 0)
   }
 
   // How often they have gone to sleep so far: "voluntary" context switches.
-  sleeps () {
-    const counts = this.processes.flatMap(threads)
-      .map(thread => Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(fs.readFileSync(`${thread}/status`, 'utf8'))[1]))
-    return counts.reduce((sum, value) => sum + value, 0)
+  sleeps () { return this.count(/^voluntary_ctxt_switches:\s*(\d+)/gm) }
+
+  // The same, and how often another was put in their place.
+  switches () { return this.count(/^(?:non)?voluntary_ctxt_switches:\s*(\d+)/gm) }
+
+  count (pattern) {
+    const counts = this.threads().flatMap(thread => [...fs.readFileSync(`${thread}/status`, 'utf8').matchAll(pattern)])
+    return counts.reduce((sum, [, value]) => sum + Number(value), 0)
   }
 
   // KiB of memory per worker, each shared page divided by the number of those who share it.
@@ -182,4 +191,4 @@ class Server {
   }
 }
 
-module.exports = { Server, commands, here, root, scratch }
+module.exports = { Server, threads, commands, here, root, scratch }

@@ -1,0 +1,56 @@
+// Who gets how many of so many connections, made one after the other, and how often somebody had to
+// wake up for one of them.
+'use strict'
+
+const { Server, commands } = require('./servers')
+const { oneConnectionEach } = require('./load')
+const { round, table } = require('./table')
+
+const raw = { stdout: 'pipe' }
+const ways = [
+  ['shared', 'shared listener, epoll', commands.sharing.shared, raw],
+  ['exclusive', 'EPOLLEXCLUSIVE', commands.sharing.exclusive, raw],
+  ['reuseport', 'SO_REUSEPORT', commands.sharing.reuseport, raw],
+  ['blocking', 'blocking accept', commands.sharing.blocking, raw],
+  ['in_turn', 'the parent hands out in turn', commands.sharing.in_turn, raw],
+  ['server_handoff', 'ours: server_handoff', commands.handoff.ours, {}, 'ours'],
+  ['socket_fanout', 'ours: socket_fanout', commands.fanout.ours, {}, 'ours'],
+  ['node', 'Node: shared listener', commands.handoff.node, {}, 'node'],
+  ['node_cluster', 'Node: cluster', commands.close.node_cluster, {}, 'node_cluster']
+]
+
+async function measure (chosen, effort) {
+  const result = []
+  for (const [name, title, command, options, candidate = 'floor'] of ways) {
+    if (!chosen(candidate)) continue
+    const server = await Server.start(command(4), options)
+    let said = ''
+    try {
+      const protocol = name === 'node_cluster' ? 'http' : 'tcp'
+      const load = count => oneConnectionEach(protocol, server.port, { count, concurrency: 1 })
+      await load(Math.ceil(effort.connections / 10)) // so that what happens only once is not counted
+      const before = server.sleeps()
+      const answers = await load(effort.connections)
+      const sleeps = server.sleeps() - before
+      const connections = server.workers.map(pid => answers.by_pid[pid] ?? 0)
+      const total = connections.reduce((sum, value) => sum + value, 0)
+      if (total !== effort.connections) throw new Error(`${title}: ${total} answers of workers, not ${effort.connections}`)
+      result.push({ name, title, connections, sleeps_per_connection: round(sleeps / total, 2) })
+    } finally {
+      said = await server.stop()
+    }
+    if (said) {
+      const { woken_for_nothing: counts } = JSON.parse(said)
+      result.at(-1).woken_for_nothing = counts.reduce((sum, value) => sum + value, 0)
+    }
+  }
+  return result
+}
+
+function print (sharing, effort) {
+  console.log(`${effort.connections} connections, one after the other, to 4 workers`)
+  table(['', 'connections per worker', 'sleeps/connection', 'woken for nothing'],
+    sharing.map(way => [way.title, way.connections.join(' '), way.sleeps_per_connection.toFixed(2), way.woken_for_nothing ?? '-']))
+}
+
+module.exports = { measure, print }
