@@ -9,38 +9,51 @@ if(NOT CMAKE_LIBRARY_ARCHITECTURE)
         OUTPUT_VARIABLE CMAKE_LIBRARY_ARCHITECTURE OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
 set(CMAKE_HAVE_LIBC_PTHREAD TRUE)
-find_package(Threads REQUIRED)
+find_package(Threads REQUIRED GLOBAL)
 
-function(require_package variable what package)
+function(process_cluster_require variable what package)
     if(NOT ${variable})
         message(FATAL_ERROR "${what} not found.\n  install it: sudo apt-get install ${package}")
     endif()
 endfunction()
 
-# Asio ships headers and no CMake package. Its non-template half is compiled once, here.
-find_path(ASIO_INCLUDE_DIR asio.hpp)
-require_package(ASIO_INCLUDE_DIR "Asio (asio.hpp)" libasio-dev)
-# (CONFIGURE writes the file only if that changes it: file(WRITE) would have it compiled each time.)
-file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/asio.cpp CONTENT "#include <asio/impl/src.hpp>\n")
-add_library(asio STATIC ${PROJECT_BINARY_DIR}/asio.cpp)
-add_library(asio::asio ALIAS asio)
-target_include_directories(asio SYSTEM PUBLIC ${ASIO_INCLUDE_DIR})
-target_compile_definitions(asio PUBLIC ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION)
-# Asio 1.22 decides how to allocate by a macro that is only there if a standard header came first, so
-# that two files may disagree about how one block is freed (AddressSanitizer says so). Settle it.
-target_compile_definitions(asio PUBLIC ASIO_DISABLE_STD_ALIGNED_ALLOC)
-target_compile_features(asio PUBLIC cxx_std_20)
-target_link_libraries(asio PUBLIC Threads::Threads)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+# Asio ships headers and no CMake package. Its non-template half is compiled once, here. (A project that the suite is a
+# part of may have an asio::asio of its own: that one then. Two in one program would disagree about the definitions.)
+if(TARGET asio::asio)
+    add_library(process_cluster_asio INTERFACE)
+    target_link_libraries(process_cluster_asio INTERFACE asio::asio)
+else()
+    find_path(ASIO_INCLUDE_DIR asio.hpp)
+    process_cluster_require(ASIO_INCLUDE_DIR "Asio (asio.hpp)" libasio-dev)
+    # (CONFIGURE writes the file only if that changes it: file(WRITE) would have it compiled each time.)
+    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/asio.cpp CONTENT "#include <asio/impl/src.hpp>\n")
+    add_library(process_cluster_asio STATIC ${PROJECT_BINARY_DIR}/asio.cpp)
+    target_include_directories(process_cluster_asio SYSTEM PUBLIC "$<BUILD_INTERFACE:${ASIO_INCLUDE_DIR}>")
+    target_compile_definitions(process_cluster_asio PUBLIC ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_SEPARATE_COMPILATION)
+    # Asio 1.22 decides how to allocate by a macro that is only there if a standard header came first, so
+    # that two files may disagree about how one block is freed (AddressSanitizer says so). Settle it.
+    target_compile_definitions(process_cluster_asio PUBLIC ASIO_DISABLE_STD_ALIGNED_ALLOC)
+    target_compile_features(process_cluster_asio PUBLIC cxx_std_20)
+    target_link_libraries(process_cluster_asio PUBLIC Threads::Threads)
     # Asio 1.22 does not recognise coroutines in clang 14 by itself.
-    target_compile_definitions(asio PUBLIC ASIO_HAS_CO_AWAIT ASIO_HAS_STD_COROUTINE)
+    target_compile_definitions(process_cluster_asio PUBLIC
+        "$<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_CO_AWAIT;ASIO_HAS_STD_COROUTINE>")
+endif()
+add_library(process_cluster::asio ALIAS process_cluster_asio)
+set_target_properties(process_cluster_asio PROPERTIES EXPORT_NAME asio)
+
+if(NOT TARGET nlohmann_json::nlohmann_json)
+    find_package(nlohmann_json 3.11 QUIET GLOBAL)
+    process_cluster_require(nlohmann_json_FOUND "nlohmann_json" nlohmann-json3-dev)
 endif()
 
-find_package(nlohmann_json 3.11 QUIET)
-require_package(nlohmann_json_FOUND "nlohmann_json" nlohmann-json3-dev)
+# The rest is for the demos, the clients and the tests.
+if(NOT PROJECT_IS_TOP_LEVEL)
+    return()
+endif()
 
 find_package(CLI11 2.1 QUIET)
-require_package(CLI11_FOUND "CLI11" libcli11-dev)
+process_cluster_require(CLI11_FOUND "CLI11" libcli11-dev)
 
 # llhttp, one of two ways. Debian 12's node-llhttp carries its C sources, which we compile ourselves in
 # strict mode: LLHTTP_STRICT_MODE=1 is version 8's switch against sloppy syntax. Since version 9 the
@@ -50,7 +63,7 @@ require_package(CLI11_FOUND "CLI11" libcli11-dev)
 find_path(LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp NO_DEFAULT_PATH)
 find_path(LLHTTP_INCLUDE_DIR llhttp.h HINTS ${LLHTTP_SOURCE_DIR}/../include/llhttp)
 find_library(LLHTTP_LIBRARY llhttp)
-require_package(LLHTTP_INCLUDE_DIR "llhttp (llhttp.h)" "libllhttp-dev, or node-llhttp on Debian 12")
+process_cluster_require(LLHTTP_INCLUDE_DIR "llhttp (llhttp.h)" "libllhttp-dev, or node-llhttp on Debian 12")
 file(STRINGS ${LLHTTP_INCLUDE_DIR}/llhttp.h LLHTTP_VERSION REGEX "define LLHTTP_VERSION_")
 string(REGEX MATCHALL "[0-9]+" LLHTTP_VERSION "${LLHTTP_VERSION}")
 list(JOIN LLHTTP_VERSION . LLHTTP_VERSION)
@@ -60,7 +73,7 @@ if(LLHTTP_LIBRARY AND LLHTTP_VERSION VERSION_GREATER_EQUAL 9)
         IMPORTED_LOCATION ${LLHTTP_LIBRARY}
         INTERFACE_INCLUDE_DIRECTORIES ${LLHTTP_INCLUDE_DIR})
 else()
-    require_package(LLHTTP_SOURCE_DIR "llhttp ${LLHTTP_VERSION} as C sources, or version 9 as a library,"
+    process_cluster_require(LLHTTP_SOURCE_DIR "llhttp ${LLHTTP_VERSION} as C sources, or version 9 as a library,"
         "libllhttp-dev, or node-llhttp on Debian 12")
     add_library(llhttp STATIC ${LLHTTP_SOURCE_DIR}/llhttp.c ${LLHTTP_SOURCE_DIR}/api.c
                               ${LLHTTP_SOURCE_DIR}/http.c)
@@ -72,5 +85,5 @@ endif()
 
 if(BUILD_TESTING)
     find_package(GTest QUIET)
-    require_package(GTest_FOUND "GoogleTest" libgtest-dev)
+    process_cluster_require(GTest_FOUND "GoogleTest" libgtest-dev)
 endif()

@@ -84,14 +84,14 @@ test('check: a number is wanted where something is observed, none where somethin
 }))
 
 test('check: what is not there yet is named, with the line to add', () => in_scratch_folder(scratch => {
-  const patch = ['--- a/demos/CMakeLists.txt', '+++ b/demos/CMakeLists.txt', '@@ -1 +1,2 @@', ' add_demo(one)', '+add_demo(two common::ipc)',
+  const patch = ['--- a/demos/CMakeLists.txt', '+++ b/demos/CMakeLists.txt', '@@ -1 +1,2 @@', ' add_demo(one)', '+add_demo(two process_cluster::ipc)',
     '--- /dev/null', '+++ b/demos/two/main.cpp', '@@ -0,0 +1 @@', '+int main() {}', ''].join('\n')
   write_exercise(scratch, { build: 'two', patch })
   says(scratch, ['1.1'], 1, /not yet\n  there is no demos\/two\/main\.cpp yet\n/)
   fs.mkdirSync(path.join(scratch, 'demos/two'), { recursive: true })
   fs.writeFileSync(path.join(scratch, 'demos/two/main.cpp'), '')
   fs.writeFileSync(path.join(scratch, 'demos/CMakeLists.txt'), 'add_demo(one)\n# add_demo(two)\n')
-  says(scratch, ['1.1'], 1, /add this line at the end of demos\/CMakeLists\.txt:\n    add_demo\(two common::ipc\)\n/)
+  says(scratch, ['1.1'], 1, /add this line at the end of demos\/CMakeLists\.txt:\n    add_demo\(two process_cluster::ipc\)\n/)
 }))
 
 test('check: it says that it builds, and what does not build', () => in_scratch_folder(scratch => {

@@ -14,7 +14,7 @@ const never_run = [/^\.\/run( |$)/, /^sudo /, /^git /]
 
 // What may follow each language; a block says how it is checked.
 const languages = {
-  cpp: ['file', 'compile'], js: ['file', 'run', 'document'], json: [], bash: ['file'], console: [], mermaid: [], text: [], diff: []
+  cpp: ['file', 'compile'], js: ['file', 'run', 'document'], json: [], bash: ['file'], cmake: ['file'], console: [], mermaid: [], text: [], diff: []
 }
 
 const is_chapter = name => /(^|\/)\d\d-[^/]*\.md$/.test(name)
@@ -40,7 +40,7 @@ function check_languages(document, report) {
   for (const { line, language, options, words, lines } of document.blocks) {
     const needed = languages[language]
     if (!needed) report(line, `a code block in ${language || 'no language'}: not one that is checked`)
-    else if (['cpp', 'js'].includes(language) && !needed.some(word => options[word]))
+    else if (['cpp', 'js', 'cmake'].includes(language) && !needed.some(word => options[word]))
       report(line, `${language} with nothing that says how it is checked: ${needed.join(', ')}`)
     if (language === 'text' && options.output && document.blocks[document.blocks.findIndex(block => block.line === line) - 1]?.options.run !== true)
       report(line, '"text output" does not follow a program, "js run"')
