@@ -1,51 +1,35 @@
 #include "http/parser.hpp"
 
+#include "http/character_set.hpp"
+
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace http {
 
 namespace {
 
-char lower(char c) noexcept
-{
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool is_digit(char c) noexcept
-{
-    return c >= '0' && c <= '9';
-}
-
-bool is_alphanumeric(char c) noexcept
-{
-    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
-}
-
 // Host = uri-host [ ":" port ], or nothing (RFC 9112 §3.2, RFC 3986 §3.2.2). The characters are
 // checked, not whether such a host can exist.
 bool is_host(std::string_view text) noexcept
 {
-    std::size_t end = 0;
-    if (!text.empty() && text.front() == '[') { // an IPv6 address
-        end = std::min(text.find(']'), text.size());
-        if (end == text.size() || end == 1)
+    static constexpr character_set name([](char c) {
+        return is_alphanumeric(c) ||
+               std::string_view("-._~%!$&'()*+,;=").find(c) != std::string_view::npos;
+    });
+    static constexpr character_set ipv6_address(
+        [](char c) { return is_alphanumeric(c) || c == ':' || c == '.'; });
+    static constexpr character_set digits(is_digit);
+
+    std::size_t end = name.span(text);
+    if (text.starts_with('[')) {
+        end = 1 + ipv6_address.span(text.substr(1));
+        if (end == 1 || end == text.size() || text[end] != ']')
             return false;
-        for (char c : text.substr(1, end - 1))
-            if (!is_alphanumeric(c) && c != ':' && c != '.')
-                return false;
         ++end;
-    } else {
-        while (end < text.size() && text[end] != ':') {
-            const char c = text[end++];
-            if (!is_alphanumeric(c) && (c == 0 || !std::strchr("-._~%!$&'()*+,;=", c)))
-                return false;
-        }
     }
     const auto port = text.substr(end);
-    return port.empty() ||
-           (port.front() == ':' && std::all_of(port.begin() + 1, port.end(), is_digit));
+    return port.empty() || (port.front() == ':' && digits.has_all(port.substr(1)));
 }
 
 // Takes the first element off a list, without the white space around it; it may be empty (RFC 9110
@@ -60,27 +44,6 @@ std::string_view take_element(std::string_view& list) noexcept
 }
 
 } // namespace
-
-bool is_token(std::string_view text) noexcept
-{
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_alphanumeric(c) || (c != 0 && std::strchr("!#$%&'*+-.^_`|~", c));
-    });
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept
-{
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::optional<std::string_view> header_list::find(std::string_view name) const noexcept
-{
-    for (const auto& field : *this)
-        if (equal_ignoring_case(field.name, name))
-            return field.value;
-    return std::nullopt;
-}
 
 parser::parser(llhttp_type type, parser_limits limits) : limits_(limits)
 {

@@ -15,6 +15,8 @@
 
 namespace http {
 
+class character_set;
+
 class request_line {
 public:
     /// Looks at the bytes that follow those of the last call, up to the end of the line or the
@@ -29,7 +31,8 @@ public:
 
 private:
     enum class part { method, target, version, complete, malformed };
-    part next(char c) noexcept;
+    std::size_t take(std::string_view bytes, const character_set& characters, part next) noexcept;
+    void take_of_version(char c) noexcept;
 
     part part_ = part::method;
     std::size_t length_ = 0; // of the part so far

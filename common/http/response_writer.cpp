@@ -1,5 +1,6 @@
 #include "http/response_writer.hpp"
 
+#include "http/character_set.hpp"
 #include "http/status.hpp"
 
 #include <algorithm>
@@ -29,8 +30,11 @@ bool is_connection_close(const header& field)
 // No control characters but tabs (RFC 9110 §5.5).
 bool is_field_value(std::string_view value)
 {
-    return std::all_of(value.begin(), value.end(),
-                       [](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7f); });
+    static constexpr character_set allowed([](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return c == '\t' || (byte >= ' ' && byte != 0x7f);
+    });
+    return allowed.has_all(value);
 }
 
 } // namespace
