@@ -4,7 +4,7 @@ const assert = require('assert')
 const fs = require('fs')
 const path = require('path')
 const { after, test } = require('node:test')
-const { configure, files, install, remove, scratch, source, write } = require('./project.js')
+const { cannot_install, configure, files, install, remove, scratch, source, write } = require('./project.js')
 after(remove)
 
 // A project with tests and with targets of every name that one could think of; prints what it has got.
@@ -60,7 +60,7 @@ add_library(asio::asio ALIAS its_asio)`)
   assert.doesNotMatch(rules, /ASIO_SEPARATE_COMPILATION|asio\.cpp/)
 })
 
-test('the installation is the headers of ipc, net and workers, their libraries, and what find_package needs', () => {
+test('the installation is the headers of ipc, net and workers, their libraries, and what find_package needs', { skip: cannot_install }, () => {
   const installed = files(install())
   const headers = files(path.join(source, 'common')).filter(name => /^((ipc|net|workers)\/)?\w+\.hpp$/.test(name))
   const below = (folder) => installed.filter(name => name.startsWith(folder)).map(name => name.slice(folder.length))
@@ -70,7 +70,7 @@ test('the installation is the headers of ipc, net and workers, their libraries, 
     'process_cluster-config.cmake', 'targets.cmake'])
 })
 
-test('find_package finds it, of this version, and not one that was built with another Asio', () => {
+test('find_package finds it, of this version, and not one that was built with another Asio', { skip: cannot_install }, () => {
   const prefix = install()
   const consumer = path.join(__dirname, 'consumer')
   const { cache } = configure(consumer, { CMAKE_PREFIX_PATH: prefix })

@@ -10,6 +10,9 @@ const source = path.join(__dirname, '../..')
 const build = process.env.BUILD_FOLDER || path.join(source, 'build')
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'library_test.'))
 
+// What CMake cannot do.
+const cannot_install = source.includes('"') && 'nothing can be installed from a folder with a double quote in its name'
+
 // Whoever builds the suite may have set these for it.
 const { CMAKE_GENERATOR, CMAKE_BUILD_TYPE, CXXFLAGS, CFLAGS, LDFLAGS, ...env } = process.env
 
@@ -56,4 +59,4 @@ function files(folder, above = '') {
 
 function remove() { fs.rmSync(scratch, { recursive: true }) }
 
-module.exports = { cmake, configure, files, install, remove, scratch, source, write }
+module.exports = { cannot_install, cmake, configure, files, install, remove, scratch, source, write }
