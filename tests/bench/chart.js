@@ -11,7 +11,7 @@ const notes = path.resolve(__dirname, '../../notes')
 
 // Colours with enough contrast on white and on black, for readers of either.
 const colours = { ours: '#2f7ed8', floor: '#8c8c8c', nginx: '#2e9e5b', node: '#d9822b', node_cluster: '#b0563a' }
-const labels = { ours: 'ours', floor: 'floor: raw calls, no parsing', nginx: 'nginx', node: 'Node, shared listener', node_cluster: 'Node, cluster' }
+const labels = { ours: 'ours', floor: 'floor: raw calls', nginx: 'nginx', node: 'Node, shared listener', node_cluster: 'Node, cluster' }
 const shades = ['#2f7ed8', '#d9822b', '#2e9e5b', '#9b6bc4', '#c0504d', '#5b9aa0', '#8c8c8c', '#b8a12e']
 
 const width = 760
@@ -70,13 +70,23 @@ ${this.parts.join('\n')}
 
 const source = data => `${data.date}, Linux ${data.kernel}, ${data.cores} cores, Node ${data.versions.node}, nginx ${data.versions.nginx}, g++ ${data.versions['g++']}`
 
+// What stands beside a bar, and where: [title, right edge, text of a figure].
+const columns = [
+  ['us', 504, figure => figure.cpu_us.toFixed(1)],
+  ['calls', 552, figure => figure.calls?.toFixed(1) ?? ''],
+  ['switches', 614, figure => figure.switches?.toFixed(2) ?? ''],
+  ['per second', 690, figure => figure.per_second],
+  ['p99, ms', width - 8, figure => figure.p99_ms.toFixed(1)]
+]
+
 function drawBench (data) {
-  const drawing = new Drawing('Processor time of the server for one request, in microseconds')
+  const drawing = new Drawing('What a server spends on one request: processor time, system calls, context switches')
   const left = 200
   for (const { title, workers, candidates } of data.per_request) {
     drawing.heading(`${title}, ${workers} workers`)
+    drawing.add(...columns.map(([title, right]) => drawing.text(right, drawing.y - 8, title, 'class="note" text-anchor="end"')))
     const most = Math.max(...Object.values(candidates).flatMap(figure => figure.cpu_us_of_each_round))
-    const x = cpu_us => left + (width - left - 190) * cpu_us / most
+    const x = cpu_us => left + (columns[0][1] - 50 - left) * cpu_us / most
     for (const [name, figure] of Object.entries(candidates)) {
       const [least, greatest] = [Math.min(...figure.cpu_us_of_each_round), Math.max(...figure.cpu_us_of_each_round)]
       const label = name === 'node' && !candidates.node_cluster ? 'Node' : labels[name]
@@ -84,12 +94,13 @@ function drawBench (data) {
         drawing.text(left - 8, drawing.y + 14, label, 'text-anchor="end"'),
         drawing.bar(left, x(figure.cpu_us) - left, colours[name]),
         drawing.span(x(least), x(greatest)),
-        drawing.text(x(greatest) + 6, drawing.y + 14, `${figure.cpu_us.toFixed(1)}  (${figure.per_second}/s, p99 ${figure.p99_ms.toFixed(1)} ms)`))
+        ...columns.map(([, right, text]) => drawing.text(right, drawing.y + 14, text(figure), 'text-anchor="end"')))
       drawing.y += 19
     }
   }
-  drawing.note(`Bars: medians of ${data.effort.rounds} interleaved rounds. Thin lines: from the best round to the worst; where these overlap, a difference`)
-  drawing.note('may be chance. The load ran on the same machine. Each group has a scale of its own.')
+  drawing.note('Bars: processor time of all processes of the server, medians of ' + data.effort.rounds + ' interleaved rounds. Thin lines: from the')
+  drawing.note('best round to the worst; where these overlap, a difference may be chance. p99: 99 of 100 were answered within this')
+  drawing.note('time. The load ran on the same machine. Each group has a scale of its own.')
   drawing.note(source(data))
   return drawing
 }

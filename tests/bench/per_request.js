@@ -42,7 +42,7 @@ async function measureGroup (name, workers, names, effort) {
   const servers = []
   try {
     for (const candidate of names) servers.push(await Server.start(commands[name][candidate](workers)))
-    for (const server of servers) await load(server.port, 2 * effort.seconds) // Node compiles what is hot
+    for (const server of servers) await load(server.port, effort.warmUp) // Node compiles what is hot
     const samples = names.map(() => [])
     for (let i = 0; i < effort.rounds; i++) {
       for (const [k, server] of servers.entries()) samples[k].push(await measureOnce(server, load, effort.seconds))

@@ -49,6 +49,17 @@ test('update puts an excerpt, an output and a transcript right, and then nothing
   }
 }))
 
+test('update puts measured numbers right, as they are written', () => in_scratch_folder(scratch => {
+  const before = 'The first got 1,024<!-- = d.json most --> of them, 30.5 %<!-- = d.json share *100 -->; each: 1, 2, 3<!-- = d.json each[] -->.\n' +
+    'Another 7\nstands above<!-- = d.json above -->.'
+  fs.mkdirSync(path.join(scratch, 'notes/data'), { recursive: true })
+  fs.writeFileSync(path.join(scratch, 'notes/data/d.json'), JSON.stringify({ most: 12345, share: 0.4567, each: [10, 2, 1024], above: 8 }))
+  const file = path.join(scratch, 'numbers.md')
+  fs.writeFileSync(file, before)
+  assert.match(check('text', file, 'update', scratch).output, /the text says 7, the data 8/)
+  assert.strictEqual(fs.readFileSync(file, 'utf8'), before.replace('1,024', '12,345').replace('30.5', '45.7').replace('1, 2, 3', '10, 2, 1024'))
+}))
+
 // What the checker says of these files, as if they were the whole suite.
 function check_tree(root, files) {
   for (const [name, text] of Object.entries({ 'README.md': '', ...files })) {

@@ -53,10 +53,12 @@ class Document {
     return this.headings.filter(heading => heading.level === 2 && heading.line <= line).at(-1)?.text ?? ''
   }
 
-  // The text with the content of some blocks replaced: [{block, lines}].
+  // The text with some lines of prose replaced, and the content of some blocks: [{line, text}, {block, lines}].
   rewritten(replacements) {
     const lines = [...this.lines]
-    for (const { block, lines: content } of [...replacements].sort((a, b) => b.block.line - a.block.line))
+    for (const { line, text } of replacements) if (line) lines[line - 1] = text
+    const blocks = replacements.filter(({ block }) => block)
+    for (const { block, lines: content } of blocks.sort((a, b) => b.block.line - a.block.line))
       lines.splice(block.line, block.lines.length, ...content.map(line => line && block.indent + line))
     return lines.join('\n')
   }
