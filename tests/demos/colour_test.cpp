@@ -60,14 +60,6 @@ vector<string> demo_command(const string& name, vector<string> more = {})
     return more;
 }
 
-string ready_line_on(pseudo_terminal& terminal)
-{
-    const auto all = lines(terminal.read_until("; try: "));
-    return *std::find_if(all.begin(), all.end(), [](const string& line) {
-        return line.find("listening on") != string::npos;
-    });
-}
-
 /// "http server2 子进程：77" with the colour before it.
 string coloured(const string& colour, const string& text)
 {
@@ -80,7 +72,7 @@ TEST(OnATerminal, WorkersHaveTheColoursOfThePicturesInTheReadyLineAndTheTally)
     ASSERT_EQ(colours.size(), 8u);
     pseudo_terminal terminal;
     process main(demo_command("socket_fanout"), on(terminal, truecolor));
-    const auto ready = ready_line_on(terminal);
+    const auto ready = terminal.line_with("listening on ");
     const auto known = parse_ready_line(without_colours(ready));
     string pids;
     for (std::size_t i = 0; i < 4; ++i)
@@ -104,7 +96,7 @@ TEST(OnATerminal, AReplacementHasTheColourOfItsPlace)
     const auto colours = colours_of_the_pictures();
     pseudo_terminal terminal;
     process main(demo_command("server_handoff", {"--respawn"}), on(terminal, truecolor));
-    const auto known = parse_ready_line(without_colours(ready_line_on(terminal)));
+    const auto known = parse_ready_line(without_colours(terminal.line_with("listening on ")));
     ::kill(known.workers.at(2), SIGKILL);
     const auto all = terminal.read_until("takes its place");
     const auto dead = coloured(colours[2], "worker " + std::to_string(known.workers[2]));
@@ -203,7 +195,7 @@ TEST(OnATerminal, TheTallyFitsItsWidth)
     for (const std::uint16_t width : vector<std::uint16_t>{30, 40, 64, 200}) {
         pseudo_terminal terminal(width);
         process main(demo_command("socket_fanout", {"--workers", "2"}), on(terminal, {}));
-        const auto known = parse_ready_line(without_colours(ready_line_on(terminal)));
+        const auto known = parse_ready_line(without_colours(terminal.line_with("listening on ")));
         for (int i = 0; i < 4; ++i)
             ask(known.port);
         main.signal(SIGTERM);

@@ -1,6 +1,7 @@
 #include "support/pseudo_terminal.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <pty.h>
 #include <stdexcept>
@@ -8,6 +9,7 @@
 #include <system_error>
 #include <termios.h>
 #include <unistd.h>
+#include <utility>
 
 namespace support {
 
@@ -19,6 +21,7 @@ pseudo_terminal::pseudo_terminal(std::uint16_t columns)
     termios raw{};
     ::tcgetattr(slave_, &raw);
     ::cfmakeraw(&raw);
+    raw.c_lflag |= ISIG;
     ::tcsetattr(slave_, TCSANOW, &raw);
     for (const int fd : {master_, slave_})
         ::fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -27,8 +30,37 @@ pseudo_terminal::pseudo_terminal(std::uint16_t columns)
 
 pseudo_terminal::~pseudo_terminal()
 {
-    ::close(master_);
-    ::close(slave_);
+    close();
+}
+
+std::string pseudo_terminal::name() const
+{
+    char name[64];
+    if (::ptsname_r(master_, name, sizeof name) != 0)
+        throw std::system_error(errno, std::generic_category(), "ptsname");
+    return name;
+}
+
+void pseudo_terminal::type(std::string_view keys)
+{
+    if (::write(master_, keys.data(), keys.size()) != static_cast<ssize_t>(keys.size()))
+        throw std::system_error(errno, std::generic_category(), "typing");
+}
+
+void pseudo_terminal::close()
+{
+    read_available();
+    for (int* fd : {&master_, &slave_})
+        if (*fd >= 0)
+            ::close(std::exchange(*fd, -1));
+}
+
+void pseudo_terminal::stop_background_writers()
+{
+    termios settings{};
+    ::tcgetattr(slave_, &settings);
+    settings.c_lflag |= TOSTOP;
+    ::tcsetattr(slave_, TCSANOW, &settings);
 }
 
 void pseudo_terminal::stop_output()
@@ -51,6 +83,20 @@ const std::string& pseudo_terminal::read_until(std::string_view part, millisecon
         throw std::runtime_error("no \"" + std::string(part) + "\" on the terminal, but:\n" +
                                  text_);
     return text_;
+}
+
+std::string pseudo_terminal::line_with(std::string_view part)
+{
+    read_until(part);
+    const auto at = text_.find(part);
+    const auto begin = text_.rfind('\n', at) + 1;
+    const auto ended = [&] {
+        read_available();
+        return text_.find('\n', at) != std::string::npos;
+    };
+    if (!eventually(ended))
+        throw std::runtime_error("a line without an end: " + text_.substr(begin));
+    return text_.substr(begin, text_.find('\n', at) - begin);
 }
 
 const std::string& pseudo_terminal::text()

@@ -41,7 +41,7 @@ struct socket_address {
     socklen_t size = 0;
 };
 
-bool is_readable(int fd, milliseconds time)
+bool becomes_readable(int fd, milliseconds time)
 {
     pollfd event{fd, POLLIN, 0};
     return ::poll(&event, 1, static_cast<int>(time.count())) == 1;
@@ -79,7 +79,7 @@ void connection::send(std::string_view bytes)
 
 bool connection::read_some(std::string& text, milliseconds left)
 {
-    if (!is_readable(fd_, left))
+    if (!becomes_readable(fd_, left))
         throw std::runtime_error("the connection says nothing more; so far: \"" + text + "\"");
     char buffer[16 * 1024];
     const auto size = ::recv(fd_, buffer, sizeof buffer, 0);
@@ -106,6 +106,11 @@ std::string connection::read_until(std::string_view end, milliseconds limit)
         if (!read_some(text, until(deadline)))
             throw std::runtime_error("the connection ended after \"" + text + "\"");
     return text;
+}
+
+bool connection::is_readable() const
+{
+    return becomes_readable(fd_, milliseconds(0));
 }
 
 bool connection::has_ended() const
@@ -213,7 +218,7 @@ full_listener::~full_listener()
 
 bool listener::somebody_waits(milliseconds time)
 {
-    return is_readable(fd_, time);
+    return becomes_readable(fd_, time);
 }
 
 bool sockets_can_be_filtered()

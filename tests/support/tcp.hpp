@@ -31,6 +31,9 @@ public:
     /// Has the other side ended it, and is there nothing left to read? Does not wait.
     bool has_ended() const;
 
+    /// Has the other side said something, or ended it? Does not wait.
+    bool is_readable() const;
+
     /// Closes in such a way that the other side reads "connection reset".
     void reset();
     void close();
