@@ -1,6 +1,7 @@
 #include "app/terminal.hpp"
 
 #include "app/options.hpp"
+#include "app/printable.hpp"
 #include "log.hpp"
 
 #include <algorithm>
@@ -72,7 +73,7 @@ void open_standard_streams(std::size_t capacity)
     open_closed_ones();
     out = new output(STDOUT_FILENO, capacity);
     err = are_same_file(STDOUT_FILENO, STDERR_FILENO) ? out : new output(STDERR_FILENO, capacity);
-    log_line = [](const std::string& line) { note(line); };
+    log_line = [](const std::string& line) { note(printable(line)); }; // --trace shows what came
     out->on_dropped([](std::size_t lines) { say_dropped(lines, of_stdout()); });
     if (err != out)
         err->on_dropped([](std::size_t lines) { say_dropped(lines, ""); });

@@ -549,4 +549,18 @@ TEST_P(EveryDemo, TraceShowsLinesAndDescriptorsOnStderr)
     EXPECT_EQ(main.out().find("NODE_"), string::npos);
 }
 
+// C1's CSI, and what turns the reading direction round: JSON may hold both as they are.
+TEST_P(EveryDemo, TraceShowsWhatAWorkerSendsAndDoesNothingToTheTerminal)
+{
+    const string said = "a\u009b31m\u202e";
+    const string script =
+        "echo '\"" + said + "\"' >&3; " +
+        R"(while read -r line <&3; do echo '{"cmd":"NODE_HANDLE_ACK"}' >&3; done)";
+    running_demo main(name(),
+                      {"--trace", "--workers", "1", "--child", "/bin/sh -c " + quoted(script)});
+    main.err_line("a\\u009b31m\\u202e");
+    EXPECT_EQ(main.err().find(said), string::npos);
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
 } // namespace
