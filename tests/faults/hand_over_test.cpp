@@ -143,12 +143,31 @@ TEST_F(HandOverFaults, B15_NothingThatADeadWorkerHasStartedHoldsAConnectionThatI
     EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
-TEST_F(HandOverFaults, B16_WorkersThatRetireUnderLoadLoseNoClient)
+// ---- retiring ----------------------------------------------------------------------------------
+
+/// A worker that answers on as many connections, hangs up, and ends when it has answered them.
+struct retiring_worker {
+    string name, command;
+    int connections;
+};
+
+class RetiringFaults : public testing::TestWithParam<retiring_worker> {};
+INSTANTIATE_TEST_SUITE_P(
+    , RetiringFaults,
+    testing::Values(retiring_worker{"without_reading_all",
+                                    quoted(test_program("faulty_child")) + " retire", 25},
+                    retiring_worker{
+                        "node", quoted(node()) + " " + quoted(fixture("faults/retiring_child.js")),
+                        75}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_P(RetiringFaults, B16_WorkersThatRetireUnderLoadLoseNoClient)
 {
+    const auto& worker = GetParam();
     running_demo main("socket_fanout", {"--respawn", "--workers", "4", "--child",
-                                        quoted(test_program("faulty_child")) + " retire 25"});
+                                        worker.command + " " + std::to_string(worker.connections)});
     constexpr int clients = 8;
-    constexpr int connections = 75; // of each: 24 workers retire
+    constexpr int connections = 75; // of each: 24 of the first kind retire, 8 of the second
     std::atomic<int> answered{0};
     vector<std::thread> load;
     for (int i = 0; i < clients; ++i)
@@ -165,9 +184,12 @@ TEST_F(HandOverFaults, B16_WorkersThatRetireUnderLoadLoseNoClient)
     EXPECT_EQ(main.stop(), exited(0));
     EXPECT_EQ(main.err().find("given up"), string::npos) << main.err();
     EXPECT_EQ(main.err().find("has not ended by itself"), string::npos) << main.err();
+    EXPECT_NE(main.err().find("takes its place"), string::npos) << main.err();
     EXPECT_NE(main.err().find("600 accepted = 600 handed over + 0 closed"), string::npos)
         << main.err();
 }
+
+// ------------------------------------------------------------------------------------------------
 
 TEST_F(HandOverFaultsInTime, NobodyLeftClosesTheConnectionAtOnce)
 {

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fcntl.h>
 #include <list>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <tuple>
 #include <unistd.h>
 
@@ -159,6 +161,40 @@ TEST_P(EveryDemoWithoutRoomFaults, A7_C1_ClientsWaitForAWorkerWithRoomAndNobodyS
     EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
+TEST_P(EveryDemoWithoutRoomFaults, AWorkerWhoseComplaintNobodyReadsServesOn)
+{
+    int unread[2];
+    ASSERT_EQ(::pipe2(unread, O_CLOEXEC), 0);
+    ASSERT_EQ(::fcntl(unread[1], F_SETPIPE_SZ, 4096), 4096);
+    ASSERT_EQ(::write(unread[1], string(4096, '.').data(), 4096), 4096);
+    start_options stalled;
+    stalled.before_exec = [fd = unread[1]] { ::dup2(fd, 2); };
+    const auto port = unused_port(); // the ready line waits too
+    process main(
+        {demo(GetParam()), "--port", std::to_string(port), "--workers", "1", "--delay", "0"},
+        stalled);
+    ASSERT_TRUE(eventually([&] {
+        try {
+            return who_answered(open_client(GetParam(), port).read_to_end()) > 0;
+        } catch (const std::system_error&) {
+            return false; // it does not listen yet
+        }
+    }));
+    const auto worker = children(main.pid()).at(0);
+    ASSERT_TRUE(eventually([&] { return open_connections(port) == 0 && is_at_rest(worker); }));
+
+    std::optional<no_room> full(std::in_place, worker);
+    auto client = open_client(GetParam(), port);
+    EXPECT_TRUE(eventually([&] { return waits_in_write(worker, 2); })) << "it complains";
+    full.reset();
+    EXPECT_EQ(who_answered(client.read_to_end()), worker);
+    client.close();
+    main.signal(SIGTERM);
+    EXPECT_EQ(main.wait_exit(), exited(0));
+    for (const int end : unread)
+        ::close(end);
+}
+
 TEST(NoRoomFaults, A7_ConnectionsForAWorkerWithoutRoomAreAnsweredByTheOthers)
 {
     const auto begin = clock_type::now();
@@ -180,6 +216,24 @@ TEST(NoRoomFaults, A7_ConnectionsForAWorkerWithoutRoomAreAnsweredByTheOthers)
     const auto of_each = warnings(main.err(), complaint("socket_fanout"));
     EXPECT_EQ(of_each.size(), 1u) << main.err();
     expect_few(of_each, begin);
+}
+
+TEST(NoRoomFaults, AMainWithoutRoomReplacesAWorkerAsSoonAsItHasSome)
+{
+    for (const string name : {"socket_fanout", "server_handoff", "http_cluster"}) {
+        SCOPED_TRACE(name);
+        running_demo main(name, {"--respawn", "--workers", "2", "--delay", "0", "--quiet"});
+        main.wait_until_at_rest();
+        const auto victim = main.workers[0];
+        {
+            const no_room full(main.pid()); // a dead worker leaves two rows of the table
+            ::kill(victim, SIGKILL);
+            main.err_line("Too many open files");
+            EXPECT_EQ(who_answered(open_client(name, main.port).read_to_end()), main.workers[1]);
+        }
+        EXPECT_TRUE(eventually([&] { return children(main.pid()).size() == 2; })) << main.err();
+        EXPECT_EQ(main.stop(), exited(0));
+    }
 }
 
 /// Parameter: how many clients come at once, and how main shares them.

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <sys/syscall.h>
 #include <system_error>
 #include <time.h>
 
@@ -121,6 +122,18 @@ bool is_stopped(pid_t pid)
 bool sleeps(pid_t pid)
 {
     return state(pid) == 'S';
+}
+
+bool waits_in_write(pid_t pid, int fd)
+{
+    std::error_code gone;
+    for (const auto& thread : fs::directory_iterator(folder(pid) + "task", gone)) {
+        std::ifstream file(thread.path() / "syscall"); // "1 0x2 0x7f...": number, arguments
+        long call = -1, argument = -1;
+        if (file >> call >> std::hex >> argument && call == SYS_write && argument == fd)
+            return true;
+    }
+    return false;
 }
 
 std::chrono::nanoseconds cpu_time(pid_t pid)

@@ -17,6 +17,9 @@ bool is_zombie(pid_t pid);
 bool is_stopped(pid_t pid); ///< by SIGSTOP
 bool sleeps(pid_t pid);     ///< waits for something
 
+/// Does a thread of the process wait in write(2) to this descriptor?
+bool waits_in_write(pid_t pid, int fd);
+
 /// What it has used of the processor so far.
 std::chrono::nanoseconds cpu_time(pid_t pid);
 
