@@ -23,7 +23,7 @@ bool is_token(std::string_view text) noexcept
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept
 {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
+                      [](char x, char y) { return x == y || lower(x) == lower(y); });
 }
 
 std::optional<std::string_view> header_list::find(std::string_view name) const noexcept
