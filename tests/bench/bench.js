@@ -34,9 +34,9 @@ const parts = [
 const candidates = ['ours', 'floor', 'nginx', 'node', 'node_cluster']
 const efforts = {
   full: { rounds: 9, warmUp: 2, seconds: 0.5, starts: 9, connections: 1024, members: 10000 },
-  quick: { rounds: 3, warmUp: 1, seconds: 0.5, starts: 2, connections: 512, members: 10000, workers: [4] },
-  calls: { rounds: 1, warmUp: 1, seconds: 0.5, starts: 1, connections: 1024, members: 10000, workers: [4], names: true },
-  smoke: { rounds: 1, warmUp: 0.1, seconds: 0.1, starts: 1, connections: 40, members: 1000, workers: [4] } // for a test
+  quick: { rounds: 3, warmUp: 1, seconds: 0.5, starts: 2, connections: 512, members: 10000 },
+  calls: { rounds: 1, warmUp: 1, seconds: 0.5, starts: 1, connections: 1024, members: 10000, names: true },
+  smoke: { rounds: 1, warmUp: 0.1, seconds: 0.1, starts: 1, connections: 40, members: 1000 } // for a test
 }
 
 function version (command, args) {

@@ -11,10 +11,10 @@ const { oneShot, wrk } = require('./load')
 const { median, quantile, round, table } = require('./table')
 
 const groups = {
-  keep_alive: { title: 'HTTP, keep-alive, 64 connections', unit: 'request', load: wrk, workers: [2, 4] },
-  close: { title: 'HTTP, one connection per request, 64 at once', unit: 'request', load: oneShot('http'), workers: [2, 4] },
-  fanout: { title: 'socket_fanout: every connection handed over, 64 at once', unit: 'handle', load: oneShot('tcp'), workers: [4] },
-  handoff: { title: 'server_handoff: the listener handed over, 64 at once', unit: 'connection', load: oneShot('tcp'), workers: [4] }
+  keep_alive: { title: 'HTTP, keep-alive, 64 connections', unit: 'request', load: wrk },
+  close: { title: 'HTTP, one connection per request, 64 at once', unit: 'request', load: oneShot('http') },
+  fanout: { title: 'socket_fanout: every connection handed over, 64 at once', unit: 'handle', load: oneShot('tcp') },
+  handoff: { title: 'server_handoff: the listener handed over, 64 at once', unit: 'connection', load: oneShot('tcp') }
 }
 
 // Upper limits of ours: of the ratio of processor times and of that of context switches, to another
@@ -37,8 +37,11 @@ async function measureOnce (server, load, seconds) {
   return { cpu_us: time / 1000 / answers, switches: switches / answers, per_second: answers / took, p99_ms }
 }
 
-async function measureGroup (name, workers, names, effort) {
-  const { load } = groups[name]
+const workers = 4
+
+async function measure (name, chosen, effort) {
+  const { title, unit, load } = groups[name]
+  const names = Object.keys(commands[name]).filter(chosen)
   const servers = []
   try {
     for (const candidate of names) servers.push(await Server.start(commands[name][candidate](workers)))
@@ -47,12 +50,12 @@ async function measureGroup (name, workers, names, effort) {
     for (let i = 0; i < effort.rounds; i++) {
       for (const [k, server] of servers.entries()) samples[k].push(await measureOnce(server, load, effort.seconds))
     }
-    const result = {}
+    const candidates = {}
     for (const [k, candidate] of names.entries()) {
       const of = key => samples[k].map(sample => sample[key])
       const loadFor = (port, through) => load(port, effort.seconds, through)
       const calls = await callsPerAnswer(servers[k], loadFor)
-      result[candidate] = {
+      candidates[candidate] = {
         cpu_us: round(median(of('cpu_us')), 2),
         calls: calls && round(calls, 2),
         switches: round(median(of('switches')), 2),
@@ -63,20 +66,10 @@ async function measureGroup (name, workers, names, effort) {
         calls_by_name: effort.names ? await callsByName(servers[k], loadFor) : undefined
       }
     }
-    return result
+    return [{ name, title, unit, workers, candidates }]
   } finally {
     for (const server of servers) await server.stop()
   }
-}
-
-async function measure (name, chosen, effort) {
-  const names = Object.keys(commands[name]).filter(chosen)
-  const { title, unit, workers } = groups[name]
-  const results = []
-  for (const count of effort.workers ?? workers) {
-    results.push({ name, title, unit, workers: count, candidates: await measureGroup(name, count, names, effort) })
-  }
-  return results
 }
 
 // The ratios of two candidates, of each round.
