@@ -33,6 +33,7 @@ const commands = {
   close: { ...http, floor: floor('close') },
   fanout: {
     ours: demo('socket_fanout', '--quiet', '--delay', '0'),
+    floor: workers => [here('bench_hand_over_floor'), workers],
     node: counterpart('socket_fanout/main.js', '--quiet', '--delay', '0')
   },
   handoff: {
