@@ -1,5 +1,7 @@
 #include "app/output.hpp"
 
+#include "signals_blocked.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <climits>
@@ -31,25 +33,6 @@ std::string_view one_piece(std::string_view lines)
         last = lines.find('\n');
     return lines.substr(0, last == lines.npos ? last : last + 1);
 }
-
-// Signals are for the thread that has the event loop. But SIGTTOU: where it is blocked, a program
-// in the background would write to a terminal that the user has set to stop it (stty tostop).
-class signals_blocked {
-public:
-    signals_blocked()
-    {
-        sigset_t all;
-        ::sigfillset(&all);
-        ::sigdelset(&all, SIGTTOU);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    signals_blocked(const signals_blocked&) = delete;
-    signals_blocked& operator=(const signals_blocked&) = delete;
-
-private:
-    sigset_t before_;
-};
 
 } // namespace
 
@@ -134,7 +117,10 @@ void output::begin()
 {
     if (std::exchange(begun_, true))
         return;
-    const signals_blocked in_the_thread;
+    // Signals are for the thread that has the event loop. But SIGTTOU: where it is blocked, a
+    // program in the background would write to a terminal that the user has set to stop it (stty
+    // tostop).
+    const signals_blocked in_the_thread(SIGTTOU);
     try {
         std::thread([this] { run(); }).detach();
         has_thread_ = true;

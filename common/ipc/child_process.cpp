@@ -3,6 +3,7 @@
 #include "event.hpp"
 #include "ipc/program.hpp"
 #include "posix.hpp"
+#include "signals_blocked.hpp"
 
 #include <asio/posix/stream_descriptor.hpp>
 
@@ -53,24 +54,6 @@ unique_fd open_pidfd(pid_t pid)
     posix::check(wait_for(result.get(), unused, WEXITED | WNOHANG | WNOWAIT), "waitid P_PIDFD");
     return result;
 }
-
-// While one lives, every signal waits. The child of a fork has our handlers until exec, and they
-// would act for us: Asio's writes into a pipe that both share, and one Ctrl-C counts twice.
-class signals_blocked {
-public:
-    signals_blocked()
-    {
-        sigset_t all;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    signals_blocked(const signals_blocked&) = delete;
-    signals_blocked& operator=(const signals_blocked&) = delete;
-
-private:
-    sigset_t before_;
-};
 
 // Dispositions survive exec when they say "ignore", and so does the mask (execve(2)). What has
 // reached the child so far was meant for its parent's group; to ignore a signal discards it even
@@ -296,6 +279,8 @@ child_process child_process::start(asio::any_io_executor executor, std::vector<s
     const pid_t parent = ::getpid();
     pid_t pid = -1;
     {
+        // The child of a fork has our handlers until exec, and they would act for us: Asio's writes
+        // into a pipe that both share, and one Ctrl-C counts twice.
         const signals_blocked until_forked;
         pid = posix::check(::fork(), "fork");
         if (pid == 0) {
