@@ -4,8 +4,6 @@
 
 namespace ipc {
 
-using clock = std::chrono::steady_clock;
-
 ack_deadline::ack_deadline(const asio::any_io_executor& executor, duration limit,
                            std::function<void()> on_overdue)
     : timer_(executor),
@@ -19,12 +17,15 @@ void ack_deadline::start()
     if (limit_.count() == 0 || !*on_overdue_)
         return;
     (void)take_our_time();
-    wait(limit_);
+    due_ = clock::now() + limit_;
+    if (!waits_) // else what it waits for is no later than this
+        wait_until(*due_);
 }
 
-void ack_deadline::stop() noexcept
+void ack_deadline::end() noexcept
 {
-    ++round_;
+    stop();
+    waits_ = false;
     timer_.cancel();
 }
 
@@ -36,20 +37,28 @@ void ack_deadline::is_our_time(bool ours)
         ours_ += clock::now() - *std::exchange(ours_since_, std::nullopt);
 }
 
-void ack_deadline::wait(duration from_now)
+void ack_deadline::wait_until(clock::time_point time)
 {
-    timer_.expires_after(from_now);
-    // Expired and waiting for its turn, it cannot be cancelled any more: it has to ask.
-    timer_.async_wait([this, weak = std::weak_ptr(on_overdue_), round = ++round_](std::error_code) {
-        const auto on_overdue = weak.lock();
-        if (!on_overdue || round != round_)
+    waits_ = true;
+    timer_.expires_at(time);
+    timer_.async_wait([this, weak = std::weak_ptr(on_overdue_)](std::error_code cancelled) {
+        if (cancelled || weak.expired())
             return;
-        // The peer gets back what of its time was ours.
-        if (const auto ours = take_our_time(); ours.count() > 0)
-            wait(ours);
-        else
-            (*on_overdue)();
+        waits_ = false;
+        expire();
     });
+}
+
+void ack_deadline::expire()
+{
+    if (!due_)
+        return;
+    *due_ += take_our_time(); // the peer gets back what of its time was ours
+    if (*due_ > clock::now())
+        return wait_until(*due_);
+    due_.reset();
+    const auto on_overdue = on_overdue_; // it may destroy us
+    (*on_overdue)();
 }
 
 ack_deadline::duration ack_deadline::take_our_time()
