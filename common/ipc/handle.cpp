@@ -1,6 +1,6 @@
 #include "ipc/handle.hpp"
 
-#include "ipc/received_segments.hpp"
+#include "ipc/tcp_state.hpp"
 #include "posix.hpp"
 
 #include <arpa/inet.h>
@@ -87,35 +87,46 @@ bool is_bound_stream(int fd)
     return name.address.ss_family == AF_UNIX && has_path(name);
 }
 
-/// Is there somebody at the other end, or has there been, until he reset the connection?
-bool is_connected(int fd, int family)
+[[noreturn]] void refuse_unconnected()
 {
+    throw invalid_handle_type("a socket that is neither connected nor listening", send_instead);
+}
+
+// A socket of AF_UNIX, by its names.
+handle::kind kind_of_unix_stream(int fd)
+{
+    if (socket_option(fd, SO_ACCEPTCONN) == 1)
+        return handle::kind::server;
     const auto peer = name_of(fd, ::getpeername);
-    if (family == AF_UNIX)
-        return peer.length > 0 && (has_path(peer) || has_path(name_of(fd, ::getsockname)));
-    return peer.length > 0 || has_received_segments(fd);
+    if (peer.length == 0)
+        refuse_unconnected();
+    if (!has_path(peer) && !has_path(name_of(fd, ::getsockname)))
+        throw invalid_handle_type("an end of a socketpair, such as a channel", send_instead);
+    return handle::kind::connection;
 }
 
 } // namespace
 
 handle::kind handle::kind_of(int fd)
 {
+    switch (tcp_state_of(fd)) {
+    case tcp_state::listening:
+        return kind::server;
+    case tcp_state::connected:
+        return kind::connection;
+    case tcp_state::neither:
+        refuse_unconnected();
+    case tcp_state::no_tcp:
+        break;
+    }
     const auto type = socket_option(fd, SO_TYPE);
     if (!type)
         throw invalid_handle_type(describe_non_socket(fd), send_instead);
-    const auto family = socket_option(fd, SO_DOMAIN);
     if (type == SOCK_DGRAM)
         throw invalid_handle_type("a datagram (UDP) socket", send_instead);
-    if (type != SOCK_STREAM || (family != AF_INET && family != AF_INET6 && family != AF_UNIX))
+    if (type != SOCK_STREAM || socket_option(fd, SO_DOMAIN) != AF_UNIX)
         throw invalid_handle_type("a socket that is no TCP or Unix stream", send_instead);
-    if (socket_option(fd, SO_ACCEPTCONN) == 1)
-        return kind::server;
-    if (is_connected(fd, *family))
-        return kind::connection;
-    throw invalid_handle_type(family == AF_UNIX && name_of(fd, ::getpeername).length > 0
-                                  ? "an end of a socketpair, such as a channel"
-                                  : "a socket that is neither connected nor listening",
-                              send_instead);
+    return kind_of_unix_stream(fd);
 }
 
 handle::kind handle::kind_as(std::string_view type, int fd)

@@ -63,6 +63,9 @@ public:
     /// copy is dup(2)'s, a second number for the same socket, and the original stays with the
     /// caller.
     ///
+    /// What accept(2) has returned is a connection: a type that owns nothing else says so by a
+    /// constant `is_connection`, and the kernel is not asked.
+    ///
     /// Any other object is accepted by the compiler and refused at run time, as Node's send() does;
     /// a type that knows better advice than ours has it as `send_instead`, a static string.
     /// Throws invalid_handle_type; the caller then still owns what it passed.
@@ -74,7 +77,10 @@ public:
                           object.native_handle();
                           object.release();
                       }) {
-            kind_ = kind_of(object.native_handle());
+            if constexpr (requires { std::remove_cvref_t<T>::is_connection; })
+                kind_ = kind::connection;
+            else
+                kind_ = kind_of(object.native_handle());
             if constexpr (std::is_lvalue_reference_v<T>)
                 fd_ = posix::duplicate(object.native_handle());
             else

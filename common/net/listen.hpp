@@ -21,6 +21,9 @@ namespace net {
 /// need not hear of it.
 class accepted {
 public:
+    /// There is nothing to find out about it, for whoever takes it as a handle.
+    static constexpr bool is_connection = true;
+
     accepted(asio::any_io_executor executor, asio::ip::tcp protocol, unique_fd fd)
         : executor_(std::move(executor)), protocol_(protocol), fd_(std::move(fd))
     {
