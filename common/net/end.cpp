@@ -1,42 +1,119 @@
 #include "net/end.hpp"
 
-#include "net/deadline.hpp"
 #include "net/lingering.hpp"
+#include "posix.hpp"
 
-#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
 
+#include <algorithm>
 #include <array>
-#include <system_error>
+#include <chrono>
+#include <string_view>
+#include <sys/socket.h>
 
 namespace net {
 
-asio::awaitable<void> end(asio::ip::tcp::socket& socket, std::string data)
+using asio::awaitable;
+using std::chrono::milliseconds;
+using clock = lingering::clock;
+
+namespace {
+
+// As much of it as the kernel takes at once.
+std::size_t send_now(int socket, std::string_view text)
 {
-    // Closing drops our copy only; the shutdown below is what ends the connection.
-    struct close_on_exit {
-        asio::ip::tcp::socket& socket;
-        ~close_on_exit()
-        {
-            std::error_code ignored;
-            socket.close(ignored);
-        }
-    } const guard{socket};
+    const auto sent = posix::retry(
+        [&] { return ::send(socket, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL); });
+    if (sent < 0 && errno != EAGAIN)
+        throw posix::last_error("send");
+    return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+}
 
-    // [end]
-    co_await asio::async_write(socket, asio::buffer(data), asio::use_awaitable);
+// Asio watches the socket for as long as this takes. It knows TCP of two families, which are read
+// and written in the same way.
+awaitable<void> send_rest(unique_fd& connection, std::string_view text)
+{
+    asio::ip::tcp::socket socket(co_await asio::this_coro::executor);
+    posix::assign(socket, connection, asio::ip::tcp::v4());
+    co_await asio::async_write(socket, asio::buffer(text), asio::use_awaitable);
+    connection = unique_fd(socket.release());
+}
 
-    std::error_code error;
-    socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+enum class client {
+    has_ended, // its side, or the connection
+    is_silent,
+    has_spoken,
+};
 
+// A client that never stops talking must leave us time for everybody else: so much is read at once.
+constexpr int max_reads = 64;
+
+client discard_input(int socket)
+{
     static std::array<char, 16 * 1024> discarded; // nobody reads it: one for all connections
-    for (lingering patience; !error && !patience.is_over(); patience.heard()) {
-        const deadline limit(socket, patience.left());
-        co_await socket.async_read_some(asio::buffer(discarded),
-                                        asio::redirect_error(asio::use_awaitable, error));
+    for (int reads = 0; reads < max_reads; ++reads) {
+        const auto size = posix::retry(
+            [&] { return ::recv(socket, discarded.data(), discarded.size(), MSG_DONTWAIT); });
+        if (size < 0 && errno == EAGAIN)
+            return reads == 0 ? client::is_silent : client::has_spoken;
+        if (size <= 0)
+            return client::has_ended;
+    }
+    return client::has_spoken;
+}
+
+// When to look at a client that has not ended. Most have read our text and ended by the first time;
+// and that is a full five milliseconds of the clock, so that one wake-up is for all who are looked
+// at then. To have epoll tell of each would cost a wake-up and four calls more for each.
+class looks {
+public:
+    clock::time_point next(const lingering& patience)
+    {
+        const auto now = clock::now().time_since_epoch();
+        const clock::time_point full(now - now % pause_ + pause_);
+        pause_ = std::min(2 * pause_, longest);
+        return std::min(full, clock::now() + patience.left());
+    }
+    void begin_again() { pause_ = shortest; }
+
+private:
+    static constexpr milliseconds shortest{5};
+    static constexpr milliseconds longest{80};
+    milliseconds pause_ = shortest;
+};
+
+} // namespace
+
+awaitable<void> end(unique_fd connection, std::string data)
+{
+    // [end]
+    const auto sent = send_now(connection.get(), data);
+    if (sent < data.size())
+        co_await send_rest(connection, std::string_view(data).substr(sent));
+    ::shutdown(connection.get(), SHUT_WR);
+
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    looks looks;
+    for (lingering patience; !patience.is_over();) {
+        pause.expires_at(looks.next(patience));
+        co_await pause.async_wait(asio::use_awaitable);
+        const auto client = discard_input(connection.get());
+        if (client == client::has_ended)
+            break;
+        if (client == client::has_spoken) {
+            patience.heard();
+            looks.begin_again();
+        }
     }
     // [/end]
+}
+
+awaitable<void> end(asio::ip::tcp::socket& socket, std::string data)
+{
+    return end(unique_fd(socket.release()), std::move(data));
 }
 
 } // namespace net

@@ -2,6 +2,8 @@
 // Notes: chapter 03.
 #pragma once
 
+#include "unique_fd.hpp"
+
 #include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
 
@@ -14,8 +16,13 @@ namespace net {
 /// silent for 1 s, or goes on for 30 s, has had its time: lingering.hpp has the limits, and why to
 /// read at all.
 ///
-/// The socket is closed when this returns or throws. Throws std::system_error when the data could
-/// not be written, for example EPIPE after another holder of the same connection has ended it.
+/// Owns the socket: it is closed when this returns or throws. Throws std::system_error when the
+/// data could not be written, for example EPIPE after another holder of the same connection has
+/// ended it.
+asio::awaitable<void> end(unique_fd connection, std::string data);
+
+/// The same for a socket of Asio's; it is empty from the call on. Throws std::system_error at once
+/// when there is none in it.
 asio::awaitable<void> end(asio::ip::tcp::socket& socket, std::string data);
 
 } // namespace net

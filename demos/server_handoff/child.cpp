@@ -19,14 +19,15 @@
 #include <unistd.h>
 
 using asio::awaitable;
-using asio::ip::tcp;
 
 namespace {
 
-awaitable<void> answer(tcp::socket socket, std::string msg, std::chrono::milliseconds delay)
+const std::string pid = std::to_string(::getpid()); // process.pid
+
+awaitable<void> answer(unique_fd socket, std::string msg, std::chrono::milliseconds delay)
 {
     co_await app::delay(delay);
-    co_await net::end(socket, msg + " 子进程：" + std::to_string(::getpid()));
+    co_await net::end(std::move(socket), msg + " 子进程：" + pid);
 }
 
 awaitable<void> child(const app::child_options& options, ipc::channel& parent)
@@ -39,7 +40,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
         if (message->handle.is_server()) {
             const auto msg = message->body.to_string();
             auto& server = servers.emplace_back(executor, message->handle.release());
-            server.on_connection([=](tcp::socket socket) {
+            server.on_connection([=](unique_fd socket) {
                 app::spawn(executor, answer(std::move(socket), msg, options.delay));
             });
         }

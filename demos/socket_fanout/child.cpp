@@ -20,11 +20,12 @@ using asio::awaitable;
 
 namespace {
 
-awaitable<void> answer(ipc::handle handle, std::string msg, std::chrono::milliseconds delay)
+const std::string pid = std::to_string(::getpid()); // process.pid
+
+awaitable<void> answer(ipc::handle socket, std::string msg, std::chrono::milliseconds delay)
 {
-    auto connection = std::move(handle).connection(co_await asio::this_coro::executor);
     co_await app::delay(delay);
-    co_await net::end(connection.socket, msg + " 子进程：" + std::to_string(::getpid()));
+    co_await net::end(socket.release(), msg + " 子进程：" + pid);
 }
 
 awaitable<void> child(const app::child_options& options, ipc::channel& parent)
