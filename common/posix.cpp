@@ -1,7 +1,9 @@
 #include "posix.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <string_view>
+#include <sys/resource.h>
 
 namespace posix {
 
@@ -48,6 +50,15 @@ void set_non_blocking(int fd)
 void set_close_on_exec(int fd)
 {
     check(::fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl F_SETFD");
+}
+
+std::size_t free_descriptors() noexcept
+{
+    rlimit limit{};
+    const unique_fd lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!lowest || ::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    return limit.rlim_cur - std::min(limit.rlim_cur, static_cast<rlim_t>(lowest.get()));
 }
 
 unique_fd duplicate(int fd)

@@ -5,6 +5,7 @@
 #include "unique_fd.hpp"
 
 #include <cerrno>
+#include <cstddef>
 #include <system_error>
 #include <utility>
 
@@ -46,6 +47,10 @@ void set_non_blocking(int fd);
 
 /// Sets FD_CLOEXEC, which belongs to the number alone. Throws std::system_error.
 void set_close_on_exec(int fd);
+
+/// How many descriptors this process may open yet (RLIMIT_NOFILE in getrlimit(2)), counted from the
+/// lowest free number: what is open above it is not seen.
+std::size_t free_descriptors() noexcept;
 
 /// A second number for the same open file (dup(2)), close-on-exec. Throws std::system_error.
 unique_fd duplicate(int fd);

@@ -116,6 +116,7 @@ public:
         result.count = options_.workers;
         result.commands = options_.children;
         result.ack_timeout = options_.ack_timeout;
+        result.in_flight = options_.in_flight;
         result.respawn = options_.respawn;
         result.trace = options_.trace;
         result.log = [this](const std::string& what) {

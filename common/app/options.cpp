@@ -125,6 +125,12 @@ void add_service(CLI::App& command, const demo_description& description, demo_op
             ->check(CLI::IsMember(description.modes))
             ->type_name("M")
             ->capture_default_str();
+        command
+            .add_option("--in-flight", options.in_flight,
+                        "how many connections may be on their way to a worker that it has not "
+                        "acknowledged yet; default: 1 with --child, as in Node, else 32")
+            ->check(between(1, 1024))
+            ->type_name("N");
     }
     command
         .add_option("--child", children,
@@ -218,6 +224,8 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
         }
     }
     options.own_children = options.children.empty();
+    if (options.in_flight == 0)
+        options.in_flight = options.own_children ? 32 : 1;
     if (options.own_children) {
         std::vector<std::string> own{own_executable() + "_child", "--ends-with-all", "--delay",
                                      std::to_string(options.delay.count())};

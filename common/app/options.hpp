@@ -39,6 +39,7 @@ struct demo_options {
     std::string mode;
     std::vector<std::vector<std::string>> children; ///< commands to run as workers, never empty
     bool own_children = true;                       ///< no --child was given: it is our own
+    std::size_t in_flight = 0; ///< handles to a worker that it has not acknowledged yet
     bool respawn = false;
     bool trace = false;
     bool quiet = false;

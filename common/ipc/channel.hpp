@@ -36,8 +36,16 @@ struct channel_options {
     /// queue_full.
     std::size_t max_queue = 64 * 1024 * 1024;
 
+    /// How many handles may be on their way at a time, each waiting for its acknowledgement. A Node
+    /// process as the sender has one, and so has whoever sends to a program that may lose the
+    /// second (Deno does). More spare the sender its waiting. What is sent behind a handle arrives
+    /// behind it; with more than one on the way, unless a handle is refused, which is then sent
+    /// again behind the others.
+    std::size_t in_flight = 1;
+
     /// How long the peer may take to read a handle and acknowledge it, from the moment its turn has
-    /// come, or from its refusal when it is sent again; zero means for ever (as in Node). Then
+    /// come, or from its refusal when it is sent again (of several in flight, from the moment it is
+    /// the oldest); zero means for ever (as in Node). Then
     /// on_ack_overdue is called. The handle stays with the channel: the peer may still take it as
     /// long as it lives, so giving it to somebody else now could serve a client twice.
     ///
@@ -72,8 +80,8 @@ public:
     /// As close(). Coroutines inside send() or receive() end as close() says.
     ~channel();
 
-    /// Sends a message alone. Completes when its last byte is written; while a handle of ours waits
-    /// for its acknowledgement, messages wait behind it, so order is kept.
+    /// Sends a message alone. Completes when its last byte is written; while as many handles of
+    /// ours as may be in flight wait for their acknowledgements, messages wait behind them.
     ///
     /// Cannot be cancelled, as what has begun to be written cannot be taken back: `send() || timer`
     /// ends when the message has been written, and close() is the way out.
@@ -91,9 +99,9 @@ public:
     /// while a server is back in `object`, still listening here too (Node does the same). If this
     /// throws, the peer does not have it and it is back in `object`, whole.
     ///
-    /// After channel_closed one doubt remains: a peer that died may have read from or written to
-    /// the connection before it could acknowledge it, and a peer that has not died may still hold
-    /// it.
+    /// After a channel_closed that says it may have arrived, one doubt remains: a peer that died
+    /// may have read from or written to the connection before it could acknowledge it, and a peer
+    /// that has not died may still hold it.
     ///
     /// Throws like send(value); handle_not_received when the peer refused it four times;
     /// invalid_handle_type when `object` is empty, for example sent before.

@@ -16,6 +16,8 @@ namespace ipc {
 
 namespace {
 
+constexpr unsigned max_answers_together = 256;
+
 constexpr std::chrono::milliseconds pause_without_resources{10};
 
 } // namespace
@@ -25,12 +27,11 @@ conversation::conversation(const asio::any_io_executor& executor, unique_fd sock
     : options_(std::move(options)),
       socket_(executor),
       changed_(executor),
-      outgoing_(options_.max_queue),
+      outgoing_(options_.max_queue, options_.in_flight),
       deadline_(executor, options_.ack_timeout, options_.on_ack_overdue),
       lines_(options_.max_line),
       received_(options_.max_line),
       resources_(executor),
-      closed_error_(std::make_exception_ptr(channel_closed())),
       no_memory_error_(std::make_exception_ptr(protocol_error("no memory for what it sends")))
 {
     posix::set_close_on_exec(socket.get());
@@ -132,10 +133,10 @@ void conversation::close() noexcept
         return;
     std::error_code ignored;
     socket_.close(ignored);
-    deadline_.stop();
+    deadline_.end();
     resources_.cancel();
     unpaired_.clear();
-    outgoing_.close(closed_error_);
+    outgoing_.close();
     changed_.notify();
 }
 
@@ -169,9 +170,10 @@ void conversation::write()
             write_when_possible();
             break;
         }
-        if (next.written == 0)
-            trace(true, std::string_view(next.line).substr(0, next.line.size() - 1), descriptor);
-        outgoing_.wrote(size);
+        const bool has_begun = next.written == 0;
+        const auto kept = outgoing_.wrote(size);
+        if (has_begun)
+            trace_written(kept->line, descriptor);
     }
     watch_acknowledgements();
     end_if_all_is_done();
@@ -202,7 +204,10 @@ void conversation::answer(std::string line, bool urgent)
         return;
     if (!outgoing_.push_answer(std::move(line), urgent))
         return break_off("it does not read our answers");
-    write();
+    // Those of one turn of reading leave together, in one call; but not so many that a peer who
+    // does read looks like one who does not.
+    if (!is_reading_ || ++answers_of_this_turn_ % max_answers_together == 0)
+        write();
 }
 
 // The oldest handle in doubt has its deadline; when that changes, the next has it.
@@ -242,6 +247,16 @@ void conversation::tell_whose_time_it_is()
 }
 
 // ---- details -----------------------------------------------------------------------------------
+
+// Answers that have left together are several lines.
+void conversation::trace_written(std::string_view lines, int descriptor)
+{
+    while (options_.trace && !lines.empty()) {
+        const auto end = lines.find('\n');
+        trace(true, lines.substr(0, end), descriptor);
+        lines.remove_prefix(end + 1);
+    }
+}
 
 void conversation::trace(bool outgoing, std::string_view line, int descriptor)
 {

@@ -85,6 +85,7 @@ private:
     void end_if_all_is_done();
     void break_off(std::string_view why) noexcept;
 
+    void trace_written(std::string_view lines, int descriptor);
     void trace(bool outgoing, std::string_view line, int descriptor);
     void warn(const std::string& what);
 
@@ -108,6 +109,7 @@ private:
     receive_queue received_;
     std::shared_ptr<const internal_messages::handler> take_internal_; // null: nobody asks for them
     bool is_reading_ = false;
+    unsigned answers_of_this_turn_ = 0;
     bool reading_waits_ = false; // for a receive(), or for resources
     socket_counts counts_;
 
@@ -115,8 +117,7 @@ private:
     bool resources_wanted_ = false; // to write, or to read
     bool has_said_that_it_takes_none_ = false;
     once_a_second may_warn_;
-    const std::exception_ptr closed_error_; // made beforehand: close() cannot throw
-    const std::exception_ptr no_memory_error_;
+    const std::exception_ptr no_memory_error_; // made beforehand: close() cannot throw
 };
 
 } // namespace ipc

@@ -51,18 +51,20 @@ void conversation::read_on_if_there_is_room()
 void conversation::read_some()
 {
     is_reading_ = true;
+    answers_of_this_turn_ = 0;
     try {
         read_a_turn();
     } catch (const std::bad_alloc&) {
         lines_.clear(); // makes room enough to say so
         break_off("no memory for what it sends");
     } catch (const std::exception& error) { // broken protocol, or a call that should not fail
+        write();                            // what came before that is acknowledged
         break_off(error.what());
     }
     is_reading_ = false;
     if (peer_is_gone_)
         close();
-    end_if_all_is_done();
+    write(); // what this turn has given cause to
 }
 
 void conversation::read_a_turn()
@@ -85,8 +87,10 @@ void conversation::read_a_turn()
             warn("no room for a descriptor that was sent here (ulimit -n)");
         if (got.would_block)
             return;
-        if (got.end)
+        if (got.end) {
+            write(); // whoever has ended only its own side still reads
             return close();
+        }
         lines_.feed({buffer.data(), got.size});
         std::string_view line;
         while (open_ && lines_.next(line))
@@ -95,8 +99,9 @@ void conversation::read_a_turn()
         close_unclaimed(lines_.partial() ? 1 : 0);
         reading_waits_ = received_.is_full(outgoing_.in_doubt() != nullptr);
         tell_whose_time_it_is();
-        // Probably that was all; if not, waiting finds it. It spares one call per message.
-        if (!is_last && !lines_.partial())
+        // Probably that was all; if not, waiting finds it. It spares one call per message. But the
+        // kernel ends a read at a message with a descriptor, and there may be more behind it.
+        if (!is_last && !lines_.partial() && got.descriptors == 0)
             return;
     }
 }
@@ -120,6 +125,8 @@ void conversation::on_line(std::string_view line)
     const bool takes_descriptor =
         std::holds_alternative<wire::envelope>(decoded) && !unpaired_.empty();
     trace(false, line, takes_descriptor ? unpaired_.front().get() : -1);
+    if (!open_) // whoever looks at the trace has seen enough
+        return;
     std::visit([&](auto& said) { on(said, line.size()); }, decoded);
 }
 

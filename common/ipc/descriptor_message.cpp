@@ -99,6 +99,7 @@ received receive_bytes(int socket, std::span<char> buffer, std::vector<unique_fd
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof fd);
             descriptors.push_back(unique_fd(fd));
+            ++result.descriptors;
         }
     }
     // [/take_out]

@@ -33,9 +33,10 @@ std::size_t send_bytes(int socket, std::string_view bytes, int descriptor = -1);
 std::size_t send_bytes(int socket, std::string_view bytes, std::span<const int> descriptors);
 
 struct received {
-    std::size_t size = 0;     ///< bytes read
-    bool would_block = false; ///< nothing there now
-    bool end = false;         ///< end of file, or ECONNRESET, which says the same less politely
+    std::size_t size = 0;        ///< bytes read
+    bool would_block = false;    ///< nothing there now
+    bool end = false;            ///< end of file, or ECONNRESET, which says the same less politely
+    std::size_t descriptors = 0; ///< how many have been appended
     bool truncated = false; ///< MSG_CTRUNC: descriptors were sent that this process could not take
 };
 

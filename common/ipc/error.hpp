@@ -43,7 +43,16 @@ private:
 /// The channel ended before the message was written, or before its handle was acknowledged.
 class channel_closed : public error {
 public:
-    channel_closed() : error("ERR_IPC_CHANNEL_CLOSED", "Channel closed") {}
+    explicit channel_closed(bool may_have_arrived = false)
+        : error("ERR_IPC_CHANNEL_CLOSED", "Channel closed"), may_have_arrived_(may_have_arrived)
+    {
+    }
+
+    /// False when not a byte of it was written: the peer has never had the handle.
+    bool may_have_arrived() const noexcept { return may_have_arrived_; }
+
+private:
+    bool may_have_arrived_;
 };
 
 /// The peer said four times that the handle did not arrive (its descriptor table is full, say).

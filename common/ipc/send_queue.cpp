@@ -45,40 +45,44 @@ bool send_queue::push_answer(std::string line, bool urgent)
 {
     if (unread_answers_ == max_unread_answers || !has_room_for(line.size()))
         return false;
+    bytes_ += line.size();
+    ++unread_answers_;
+    if (urgent && !to_write_.empty() && to_write_.back()->answers > 0 &&
+        to_write_.back()->written == 0) {
+        to_write_.back()->line += line;
+        ++to_write_.back()->answers;
+        return true;
+    }
     auto answer = std::make_shared<transfer>();
     answer->line = std::move(line);
-    answer->is_answer = true;
-    bytes_ += answer->line.size();
-    ++unread_answers_;
+    answer->answers = 1;
     (urgent ? to_write_ : waiting_).push_back(std::move(answer));
     advance();
     return true;
 }
 
-void send_queue::wrote(std::size_t bytes)
+std::shared_ptr<const transfer> send_queue::wrote(std::size_t bytes)
 {
-    transfer& outgoing = *to_write_.front();
-    outgoing.written += bytes;
-    if (outgoing.written < outgoing.line.size())
-        return;
-    const auto written = std::move(to_write_.front());
+    auto written = to_write_.front();
+    written->written += bytes;
+    if (written->written < written->line.size())
+        return written;
     to_write_.pop_front();
-    if (written->is_answer)
-        --unread_answers_;
+    unread_answers_ -= written->answers;
     if (!written->has_handle)
         settle(*written, nullptr);
+    return written;
 }
 
 // Moves what may be written now behind what is being written.
 void send_queue::advance()
 {
     while (!waiting_.empty()) {
-        const bool has_handle = waiting_.front()->has_handle;
-        if (in_doubt_.size() >= (has_handle ? window_ : 1))
+        if (in_doubt_.size() >= window_)
             return;
         to_write_.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
-        if (has_handle)
+        if (to_write_.back()->has_handle)
             in_doubt_.push_back(to_write_.back());
     }
 }
@@ -125,11 +129,14 @@ send_queue::verdict send_queue::refuse()
     return judged;
 }
 
-void send_queue::close(const std::exception_ptr& error)
+void send_queue::close() noexcept
 {
-    for (auto* queue : {&waiting_, &to_write_, &in_doubt_})
-        for (const auto& outgoing : std::exchange(*queue, {}))
-            settle(*outgoing, error);
+    // Of one that was refused, nothing is written either.
+    for (auto* queue : {&waiting_, &to_write_, &in_doubt_}) {
+        for (const auto& outgoing : *queue)
+            settle(*outgoing, outgoing->written == 0 ? closed_unwritten_ : closed_in_doubt_);
+        queue->clear();
+    }
 }
 
 void send_queue::settle(transfer& outgoing, std::exception_ptr error)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "event.hpp"
+#include "ipc/error.hpp"
 #include "ipc/handle.hpp"
 
 #include <cstddef>
@@ -21,7 +22,7 @@ struct transfer {
     handle object;            ///< owned here from send() until it arrives or comes back
     bool has_handle = false;  ///< also after the handle has gone
     bool stays = false;       ///< it comes back when it has arrived, be it a connection
-    bool is_answer = false;   ///< of ours to what the peer has sent: nobody waits for it
+    std::size_t answers = 0;  ///< of ours to what the peer has sent: nobody waits for them
     bool is_settled = false;  ///< the sender may go on, and then:
     std::exception_ptr error; ///< why it has failed, or null
     int refusals = 0;
@@ -33,10 +34,12 @@ struct transfer {
     int descriptor() const { return written == 0 ? object.native_handle() : -1; }
 };
 
-/// Order is kept: what is sent behind a handle waits until that handle has been acknowledged. An
-/// acknowledgement carries no identification: it answers the oldest handle in doubt.
+/// Up to `window` handles are in doubt at a time, and what is sent behind them waits. With a window
+/// of one, as in Node, this keeps the order in any case; with a larger one, unless a handle is
+/// refused: it is sent again behind what was sent meanwhile. An acknowledgement carries no
+/// identification: it answers the oldest handle in doubt.
 ///
-///               a handle, fewer than `window` in doubt; or a message, none in doubt
+///                            fewer than `window` in doubt
 ///     waiting ----------------------------------------------------------------> to be written
 ///                                                                                | written
 ///          +----------------------------- a message: settled <-------------------+
@@ -54,7 +57,10 @@ class send_queue {
 public:
     /// At most `max_bytes` wait; up to `window` handles are in doubt at the same time.
     explicit send_queue(std::size_t max_bytes, std::size_t window = 1)
-        : max_bytes_(max_bytes), window_(window)
+        : max_bytes_(max_bytes),
+          window_(window),
+          closed_unwritten_(std::make_exception_ptr(channel_closed(false))),
+          closed_in_doubt_(std::make_exception_ptr(channel_closed(true)))
     {
     }
 
@@ -65,14 +71,15 @@ public:
 
     /// An answer of ours. `urgent`: an ACK or NACK, which no handle of ours in doubt may hold back:
     /// two peers that send each other handles would wait for each other for ever. False when the
-    /// peer has not read the thousands of answers before; then the conversation should end.
+    /// peer has not read the thousands of answers before; then the conversation should end. Urgent
+    /// ones that follow each other before they are written are one transfer, and one system call.
     bool push_answer(std::string line, bool urgent);
 
     /// What to write now, or null.
     transfer* front() const { return to_write_.empty() ? nullptr : to_write_.front().get(); }
 
-    /// So much of front() has been written.
-    void wrote(std::size_t bytes);
+    /// So much of front() has been written. Returns it, since it may be settled now and forgotten.
+    std::shared_ptr<const transfer> wrote(std::size_t bytes);
 
     /// The oldest handle whose acknowledgement is missing, or null.
     const transfer* in_doubt() const
@@ -93,8 +100,9 @@ public:
     /// Nothing waits, is to be written or in doubt.
     bool is_empty() const { return waiting_.empty() && to_write_.empty() && in_doubt_.empty(); }
 
-    /// Settles all with this error. Handles stay with their transfers.
-    void close(const std::exception_ptr& error);
+    /// Settles all with channel_closed, which says of each whether the peer may have it. Handles
+    /// stay with their transfers.
+    void close() noexcept;
 
 private:
     using transfer_ptr = std::shared_ptr<transfer>;
@@ -111,6 +119,8 @@ private:
     std::size_t unread_answers_ = 0;
     std::size_t max_bytes_;
     std::size_t window_;
+    std::exception_ptr closed_unwritten_; // made beforehand: close() cannot throw
+    std::exception_ptr closed_in_doubt_;
 };
 
 } // namespace ipc

@@ -36,7 +36,10 @@ asio::awaitable<void> last_of(const ipc::child_process& worker)
 //      ^                  |   |
 //      |  NACK four times |   | the channel ends: the worker died, broke the protocol, or was
 //      |                  |   | killed because its acknowledgement was overdue
-//      +---- refused <----+   v
+//      +---- refused <----+   |
+//      |                      | not a byte of it was written
+//      +----- back <----------+
+//      |                      v
 //      |                   orphaned: the worker may still run and hold a copy
 //      |                      |
 //      |                      | it finishes within the grace, or is killed; and so is its group
@@ -47,15 +50,18 @@ asio::awaitable<void> last_of(const ipc::child_process& worker)
 //                             v
 //                           spent: closed; a second worker would answer half of it, or twice
 //
-// Never from "in doubt" or "orphaned" back to main: as long as the worker lives, it may find the
-// connection in its queue and answer, and if somebody else has it too, the client is served twice.
+// Each of several that are in doubt on one channel goes its own way. Never from "in doubt" or
+// "orphaned" back to main: as long as the worker lives, it may find the connection in its queue and
+// answer, and if somebody else has it too, the client is served twice.
 asio::awaitable<handed> hand_over(std::shared_ptr<ipc::child_process> worker,
                                   ipc::handle& connection, ipc::value body)
 {
     try {
         co_await worker->channel.send(std::move(body), connection);
         co_return handed::over;
-    } catch (const ipc::channel_closed&) {
+    } catch (const ipc::channel_closed& closed) {
+        if (!closed.may_have_arrived())
+            co_return handed::back;
     } catch (const ipc::error&) { // it has no room for a descriptor, or reads nothing
         co_return handed::refused;
     }

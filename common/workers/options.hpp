@@ -23,6 +23,11 @@ struct options {
     /// how long it may be stopped (SIGSTOP). Zero: for ever.
     std::chrono::milliseconds ack_timeout{5000};
 
+    /// How many handles may be on their way to a worker at a time (channel_options::in_flight). Of
+    /// the descriptors that are free when it starts, half are shared by all workers for this, and
+    /// no more: one at least for each.
+    std::size_t in_flight = 1;
+
     /// How long the others wait for a worker that is slow to take what it needs (pool::each).
     std::chrono::milliseconds greeting_time{5000};
 

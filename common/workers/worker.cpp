@@ -86,6 +86,8 @@ void worker::start()
 void worker::start_process()
 {
     auto channel = pool_->given.channel();
+    channel.in_flight = std::clamp<std::size_t>(
+        posix::free_descriptors() / (2 * pool_->given.count), 1, pool_->given.in_flight);
     channel.takes_handles = static_cast<bool>(pool_->on_message);
     channel.on_ack_overdue = [weak = weak_from_this()] {
         if (const auto self = weak.lock())

@@ -101,8 +101,7 @@ int main(int argc, char** argv)
         parent_ends.push_back(pair[0]);
         child_ends.push_back(pair[1]);
     }
-    const auto workers =
-        bench::fork_workers(count, [&](std::size_t i) { work(child_ends[i], i); });
+    const auto workers = bench::fork_workers(count, [&](std::size_t i) { work(child_ends[i], i); });
     bench::say_ready(bench::port_of(listener), workers);
 
     sigset_t sigterm; // ends this process, and SIGKILL its workers

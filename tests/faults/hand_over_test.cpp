@@ -129,6 +129,41 @@ TEST_F(HandOverFaults, A13_AnEndlessLineCostsABoundedAmountOfMemoryAndThatWorker
     EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
+// Of eight clients, those with even numbers are on their way to the faulty worker at the same time.
+TEST_F(HandOverFaults, B12_OfSeveralInDoubtEachIsDecidedByItself)
+{
+    running_demo main("socket_fanout", arguments("read", {"--in-flight", "8"}));
+    std::vector<connection> clients;
+    for (int i = 0; i < 8; ++i)
+        clients.push_back(connect(main.port));
+    for (std::size_t i = 1; i < clients.size(); i += 2)
+        EXPECT_EQ(parse_reply(clients[i].read_to_end()).pid, main.workers[1]);
+    clients[0].send(string(40, 'x')); // it reads that, and dies
+    EXPECT_EQ(clients[0].read_to_end(), "") << "touched: nobody else answers";
+    for (std::size_t i = 2; i < clients.size(); i += 2)
+        EXPECT_EQ(parse_reply(clients[i].read_to_end()).pid, main.workers[1]) << i;
+    clients.clear();
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+    EXPECT_NE(main.err().find("8 accepted = 7 handed over + 1 closed without an answer; 3 times"),
+              string::npos)
+        << main.err();
+}
+
+TEST_F(HandOverFaults, B11_WhatHasNotBeenWrittenNeedNotWaitForTheWorkersEnd)
+{
+    running_demo main("socket_fanout", arguments("hang_up")); // one in flight: the others wait
+    std::vector<connection> clients;
+    for (int i = 0; i < 6; ++i)
+        clients.push_back(connect(main.port));
+    for (std::size_t i = 1; i < clients.size(); ++i) // the worker lives on for two seconds more
+        EXPECT_EQ(parse_reply(clients[i].read_to_end()).pid, main.workers[1]) << i;
+    EXPECT_FALSE(clients[0].has_ended()) << "the worker may still answer it";
+    EXPECT_TRUE(runs(main.workers[0]));
+    EXPECT_EQ(parse_reply(clients[0].read_to_end()).pid, main.workers[1]);
+    clients.clear();
+    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+}
+
 TEST_F(HandOverFaults, B15_NothingThatADeadWorkerHasStartedHoldsAConnectionThatIsGivenOn)
 {
     running_demo main("socket_fanout", arguments("leave"));
