@@ -460,6 +460,8 @@ bool parser::check_request() noexcept
 
 bool parser::check_response() noexcept
 {
+    if (!head_.starts_with("HTTP/")) // llhttp 9.4 also takes RTSP's and Icecast's
+        return refuse(400, "no status line");
     if (!check_version())
         return false;
     // status-line = HTTP-version SP 3DIGIT SP ... (RFC 9112 §4); llhttp 8 also takes fewer digits.
@@ -553,6 +555,10 @@ bool parser::refuse_llhttp_fault() noexcept
         break;
     case HPE_PAUSED_H2_UPGRADE: // the preface of HTTP/2 (RFC 9113 §3.4)
         return refuse(505, "HTTP/1.0 and HTTP/1.1 only");
+    case HPE_INVALID_TRANSFER_ENCODING:
+        if (llhttp_.type == HTTP_RESPONSE && text == "Empty Transfer-Encoding") // since 9.4
+            return refuse(501, "unknown transfer coding");
+        break;
     case HPE_INVALID_CONTENT_LENGTH:
     case HPE_INVALID_CHUNK_SIZE:
         if (text.ends_with("overflow"))

@@ -217,6 +217,7 @@ inline const std::vector<response_case> all{
     {"Version2_0",                 line("HTTP/2.0 200 OK"), refused(505), "", ends, "RFC 9110 §2.5"},
     {"VersionInLowerCase",         line("http/1.1 200 OK"), refused(400), "", ends, "RFC 9112 §2.3"},
     {"VersionOfRtsp",              line("RTSP/1.0 200 OK"), refused(400), "", ends, "RFC 9112 §2.3"},
+    {"VersionOfIcecast",           line("ICE/1.0 200 OK"), refused(400), "", ends, "RFC 9112 §2.3"},
     {"EmptyLineInFront",           "\r\n" + ok(five, "hello"), refused(400), "", ends, "RFC 9112 §2.1"},
     {"EmptyLinesForEver",          [] { std::string lines; for (int i = 0; i < 1000; ++i) lines += "\r\n"; return lines; }(), refused(400), "", ends, "RFC 9112 §2.1"},
     {"ALineOfText",                "http socket0 \xe5\xad\x90\xe8\xbf\x9b\xe7\xa8\x8b\xef\xbc\x9a" "28218", refused(400), "", ends, "RFC 9112 §4"},
