@@ -130,18 +130,18 @@ TEST(ServerHandoffFaults, WorkersServeWhileMainIsStopped)
     EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
-TEST(ServerHandoffFaults, ACrashLoopIsGivenUpAndTheOthersServe)
+// How it goes on, to the end of the last attempt, is a test of the pool's, which may have shorter
+// pauses.
+TEST(ServerHandoffFaults, ACrashLoopIsSlowedDownAndTheOthersServe)
 {
     running_demo main("server_handoff",
                       {"--respawn", "--workers", "2", "--child",
                        quoted(demo("server_handoff_child")), "--child",
                        quoted(node()) + " " + quoted(fixture("demos/dying_child.js"))});
-    main.err_line("given up",
-                  milliseconds(30'000)); // the pauses between eight attempts: about 16 s
+    main.err_line("another one in 4"); // hundred ms and a tenth: the third pause
     for (int i = 0; i < 4; ++i)
         EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[0]);
-    EXPECT_EQ(children(main.pid()).size(), 1u);
-    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
+    EXPECT_EQ(main.stop(), exited(0));
 }
 
 } // namespace

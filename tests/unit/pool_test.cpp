@@ -68,6 +68,22 @@ TEST_F(Pool, D8_ACrashLoopIsBrokenAndTheLastIsReported)
     EXPECT_EQ(pool.pids(), std::vector<pid_t>{0});
 }
 
+TEST_F(Pool, D8_ACrashLoopIsGivenUpAndTheOthersServe)
+{
+    auto options = options_for({shell(acknowledge_all), {"/bin/false"}});
+    options.respawn = true;
+    options.restart.max_failures = 3;
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    ASSERT_TRUE(run_until([&] { return has_said("given up after 3"); })) << said;
+    EXPECT_TRUE(has_said("; 1 left")) << said;
+    EXPECT_EQ(pool.pids()[1], 0);
+    for (int i = 0; i < 4; ++i)
+        EXPECT_EQ(complete(pool.hand_over(1, connection(), nothing)), "");
+    EXPECT_EQ(pool.counted().handed_over, 4u);
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
 TEST_F(Pool, D8_WorkersThatServeOneConnectionAndRetireAreReplacedForEver)
 {
     auto options = options_for({shell(acknowledge)});
