@@ -1,4 +1,4 @@
-// node --test tests/notes/checker_test.js
+// node tests/notes/checker_test.js [PART...]     PART is one of check.js, or others; without one: all
 //
 // The checker finds nothing in whole.md, and in each of broken/*.md what its first line names: <!-- PART: MESSAGE -->.
 'use strict'
@@ -6,7 +6,7 @@ const assert = require('assert')
 const child_process = require('child_process')
 const fs = require('fs')
 const path = require('path')
-const test = require('node:test')
+const node_test = require('node:test')
 const { bare_conditions, cpp_of } = require('./conditions.js')
 const { in_scratch_folder } = require('./scratch.js')
 const { cannot_browse } = require('../browser/chromium.js')
@@ -15,28 +15,40 @@ const { cannot_trace } = require('./trace.js')
 if (process.env.BROWSER === 'required') assert.strictEqual(cannot_browse(), undefined)
 const impossible = { pictures: cannot_browse(), traces: cannot_trace() } // part: why it cannot be checked here
 
-function check(part, file, command = 'check', root = path.join(__dirname, '../..')) {
+const parts = ['text', 'code', 'transcripts', 'traces', 'pictures'], wanted = process.argv.slice(2)
+function test(name, ...how) {
+  const part = parts.find(part => name.startsWith(part + ':')) ?? 'others'
+  if (!wanted.length || wanted.includes(part)) node_test(name, ...how)
+}
+
+function check(part, file_or_files, command = 'check', root = path.join(__dirname, '../..')) {
+  const files = [file_or_files].flat(), patience = command === 'check' && files[0].includes('broken') ? ['--patience=2000'] : []
   const { status, stdout, stderr } = child_process.spawnSync(process.execPath,
-    [path.join(__dirname, 'check.js'), command, `--root=${root}`, `--only=${part}`, ...command === 'check' && file.includes('broken') ? ['--patience=2000'] : [], file],
+    [path.join(__dirname, 'check.js'), command, `--root=${root}`, `--only=${part}`, ...patience, ...files],
     { encoding: 'utf8' })
   return { status, output: stdout + stderr }
 }
 
-for (const part of ['text', 'code', 'transcripts', 'traces', 'pictures'])
+for (const part of parts)
   test(`${part}: nothing is wrong in whole.md`, { skip: impossible[part] }, () => {
     const { status, output } = check(part, path.join(__dirname, 'whole.md'))
     assert.strictEqual(status, 0, output)
   })
 
+// What is said of each broken document; those of one part are checked together, because Node takes its time to start.
 const folder = path.join(__dirname, 'broken')
-for (const name of fs.readdirSync(folder).filter(file => file.endsWith('.md'))) {
+const broken = fs.readdirSync(folder).filter(file => file.endsWith('.md')).map(name => {
   const [, part, message] = fs.readFileSync(path.join(folder, name), 'utf8').match(/^<!-- (\w+): (.*) -->\n/)
-  test(`${part}: broken/${name} is noticed`, { skip: impossible[part] }, () => {
-    const { status, output } = check(part, path.join(folder, name))
-    assert.match(output, new RegExp(message))
-    assert.strictEqual(status, 1, output)
-  })
+  return { name, part, message }
+})
+const outputs = new Map()
+function said_of({ name, part }) {
+  if (!outputs.has(part)) outputs.set(part, check(part, broken.filter(other => other.part === part).map(other => path.join(folder, other.name))).output)
+  return outputs.get(part).split(/^(?=\S+\.md:\d+: )/m).filter(said => said.startsWith(`tests/notes/broken/${name}:`)).join('')
 }
+for (const document of broken)
+  test(`${document.part}: broken/${document.name} is noticed`, { skip: impossible[document.part] }, () =>
+    assert.match(said_of(document), new RegExp(document.message)))
 
 test('update puts an excerpt, an output and a transcript right, and then nothing is wrong', () => in_scratch_folder(scratch => {
   const cases = [['excerpt_changed', 'text', 'return 42;'], ['program_output_differs', 'code', '\n42\n'], ['transcript_differs', 'transcripts', '\nhello\n']]

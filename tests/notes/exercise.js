@@ -46,8 +46,8 @@ function what_was_said(commands) {
 
 // Runs the story of one test, ends what it started, and says "pass"; or what differs, and what all programs said.
 // Nothing passes while a program complains, ends by a crash, or outlives its parent.
-async function exercise(story, { preload } = {}) {
-  const session = new Session(root, { environment: { ...unforgiving, ...preload && preloaded(preload) } })
+async function exercise(story, { preload, patience } = {}) {
+  const session = new Session(root, { patience, environment: { ...unforgiving, ...preload && preloaded(preload) } })
   const with_roles = line => line.replace(/(?<=：|worker-|^)\d+/g, pid => {
     const slot = session.workers.indexOf(Number(pid))
     return slot < 0 ? pid : `worker ${slot}`

@@ -11,14 +11,14 @@ const { prove } = require('./exercises.js')
 const { in_scratch_folder } = require('./scratch.js')
 
 // Writes an exercise whose test has this story.
-function write_exercise(scratch, { story = '', build = '', answer, patch }, number = '1.1') {
+function write_exercise(scratch, { story = '', build = '', answer, patch, options = '' }, number = '1.1') {
   const exercise = path.join(scratch, 'notes/answers', number)
   fs.mkdirSync(exercise, { recursive: true })
   fs.writeFileSync(path.join(scratch, 'number'), '41\n')
   fs.writeFileSync(path.join(exercise, 'test.js'), `// build: ${build}
     const { exercise, same } = require(${JSON.stringify(path.join(__dirname, 'exercise.js'))})
     const number = require('fs').readFileSync('number', 'utf8').trim()
-    exercise(async ({ start, run, answer }) => { ${story} })`)
+    exercise(async ({ start, run, answer }) => { ${story} }, { ${options} })`)
   if (answer) fs.writeFileSync(path.join(exercise, 'answer'), answer)
   if (patch) fs.writeFileSync(path.join(exercise, 'solution.patch'), patch)
 }
@@ -41,7 +41,7 @@ for (const [what, exercise, expected] of [
   ['a test that passes before the change', { story: '', patch: change(41, 42) }, /^passes without the solution$/],
   ['a solution that does not pass', { story: "same(number, '43', 'it')", patch: change(41, 42) }, /^fails with the solution: it: expected '43'\n +but found '42'$/],
   ['a solution that no longer applies', { story: "same(number, '42', 'it')", patch: change(40, 42) }, /^the solution does not apply: /],
-  ['a test that leaves a process running', { story: "await run('setsid sleep 60 >/dev/null & sleep 0.1'); answer(41)", answer: '41' }, /^fails with the right answer: processes are left running/],
+  ['a test that leaves a process running', { story: "await run('setsid sleep 60 >/dev/null & sleep 0.1'); answer(41)", options: 'patience: 100', answer: '41' }, /^fails with the right answer: processes are left running/],
   ['one that refuses what only happens to work', { story: "same(number, '42', 'it')", patch: change(41, 42), refused: 'refused: but found \'43\'\n' + change(41, 43) }, /^undefined$/],
   ['one that refuses it for another reason', { story: "same(number, '42', 'it')", patch: change(41, 42), refused: 'refused: luck\n' + change(41, 43) }, /^refuses 1\.1-so\.patch, but not because of "luck": it: expected/],
   ['one that passes with what only happens to work', { story: "same(number > 41, true, 'it')", patch: change(41, 42), refused: 'refused: luck\n' + change(41, 43) }, /^passes with 1\.1-so\.patch$/]
@@ -116,7 +116,7 @@ test('check: so does ./run, from any folder', () => {
 })
 
 // A demo of four lines: says `line`, then that it listens, and ends by Ctrl-C with `status`.
-const demo = (line, status = 0) => `await start('bash -c "trap \\'exit ${status}\\' INT; echo \\'${line}\\'; echo listening on 127.0.0.1:1, workers 7 8\\\\; try: it; read < <(sleep 5)"')`
+const demo = (line, status = 0) => `await start('bash -c "trap \\'exit ${status}\\' INT; echo \\'${line}\\'; echo listening on 127.0.0.1:1, workers 7 8\\\\; try: it; sleep 60"')`
 
 for (const [what, story, status, ...expected] of [
   ['a demo that does not start is shown with what its child said', "await start('node -e \"const = 1\"')", 1,
@@ -130,7 +130,7 @@ for (const [what, story, status, ...expected] of [
   ['a demo whose Node child threw does not pass', demo('TypeError: socket.end is not a function'), 1, /complains: TypeError/],
   ['a demo that crashes when it is stopped does not pass', demo('connection', 139), 1, /ended with exit code 139 after Ctrl-C/]
 ])
-  test(`check: ${what}`, () => in_scratch_folder(scratch => {
+  test(`said: ${what}`, () => in_scratch_folder(scratch => {
     write_exercise(scratch, { story, patch: change(41, 42) })
     says(scratch, ['1.1'], status, ...expected)
   }))

@@ -14,7 +14,7 @@ function test_names(root) {
     const text = fs.readFileSync(file, 'utf8')
     for (const [, suite, name] of text.matchAll(/^TEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\)/gm)) names.add(`${suite}.${name}`)
     for (const [, name] of text.matchAll(/add_test\(NAME (\w+\.\w+)/g)) names.add(name)
-    for (const [, name] of text.matchAll(/^check_notes\(\w+ (\w+)/gm)) names.add(`Notes.${name}`)
+    for (const [, name] of text.matchAll(/^check_(?:each_of_the_)?notes\(\w+ (\w+)/gm)) names.add(`Notes.${name}`)
   }
   for (const file of files_below(path.join(root, 'notes/answers')))
     if (path.basename(file) === 'test.js') names.add(`exercise ${path.basename(path.dirname(file))}`)

@@ -74,6 +74,7 @@ class Session {
   constructor(root, options = {}) {
     this.root = root
     this.environment = options.environment ?? {}
+    this.patience = options.patience ?? 3000 // milliseconds, for what a command leaves behind to end by itself
     this.workers = [] // PIDs by slot, from the latest ready line
     this.processes = new Set() // all PIDs that have belonged to this session
     this.commands = []
@@ -135,7 +136,7 @@ class Session {
     this.look()
     for (const command of running) command.signal('SIGINT')
     await this.until(() => this.commands.every(command => command.exit !== null), 5000)
-    await this.until(() => ![...this.processes].some(is_running), 3000)
+    await this.until(() => ![...this.processes].some(is_running), this.patience)
     clearInterval(this.watch)
     for (const { trace_file } of this.commands) if (trace_file) fs.rmSync(trace_file, { force: true })
     const left = [...this.processes].filter(is_running)

@@ -28,7 +28,7 @@ const typed = step => step.command !== undefined ? [`$ ${step.command}`.replace(
 class Walk {
   constructor(root, blocks, report) {
     Object.assign(this, { root, blocks, report })
-    this.session = new Session(root)
+    this.session = new Session(root, { patience: Math.min(patience, 3000) })
     this.terminals = new Map() // by number: {command, seen: how much of what it said a block has shown}
     this.shown_workers = [] // as the latest ready line shows them
   }
