@@ -41,7 +41,7 @@ for (const [what, exercise, expected] of [
   ['a test that passes before the change', { story: '', patch: change(41, 42) }, /^passes without the solution$/],
   ['a solution that does not pass', { story: "same(number, '43', 'it')", patch: change(41, 42) }, /^fails with the solution: it: expected '43'\n +but found '42'$/],
   ['a solution that no longer applies', { story: "same(number, '42', 'it')", patch: change(40, 42) }, /^the solution does not apply: /],
-  ['a test that leaves a process running', { story: "await run('setsid sleep 60 >/dev/null & sleep 0.1'); answer(41)", options: 'patience: 100', answer: '41' }, /^fails with the right answer: processes are left running/],
+  ['a test that leaves a process running', { story: "await run('setsid sleep 60 >/dev/null & sleep 0.5'); answer(41)", options: 'patience: 100', answer: '41' }, /^fails with the right answer: processes are left running/],
   ['one that refuses what only happens to work', { story: "same(number, '42', 'it')", patch: change(41, 42), refused: 'refused: but found \'43\'\n' + change(41, 43) }, /^undefined$/],
   ['one that refuses it for another reason', { story: "same(number, '42', 'it')", patch: change(41, 42), refused: 'refused: luck\n' + change(41, 43) }, /^refuses 1\.1-so\.patch, but not because of "luck": it: expected/],
   ['one that passes with what only happens to work', { story: "same(number > 41, true, 'it')", patch: change(41, 42), refused: 'refused: luck\n' + change(41, 43) }, /^passes with 1\.1-so\.patch$/]
