@@ -1,4 +1,4 @@
-// node tests/notes/checker_test.js [PART...]     PART is one of check.js, or others; without one: all
+// node tests/notes/checker_test.js [PART...]     PART is one of check.js, translations, update, or others; without one: all
 //
 // The checker finds nothing in whole.md, and in each of broken/*.md what its first line names: <!-- PART: MESSAGE -->.
 'use strict'
@@ -15,9 +15,9 @@ const { cannot_trace } = require('./trace.js')
 if (process.env.BROWSER === 'required') assert.strictEqual(cannot_browse(), undefined)
 const impossible = { pictures: cannot_browse(), traces: cannot_trace() } // part: why it cannot be checked here
 
-const parts = ['text', 'code', 'transcripts', 'traces', 'pictures'], wanted = process.argv.slice(2)
+const parts = ['text', 'code', 'transcripts', 'traces', 'pictures'], groups = [...parts, 'translations', 'update'], wanted = process.argv.slice(2)
 function test(name, ...how) {
-  const part = parts.find(part => name.startsWith(part + ':')) ?? 'others'
+  const part = groups.find(group => name.startsWith(group)) ?? 'others'
   if (!wanted.length || wanted.includes(part)) node_test(name, ...how)
 }
 
