@@ -27,6 +27,7 @@ const parts = [
   ...Object.keys(perRequest.groups).map(name => ({
     ...perRequest, name, file: 'bench', key: 'per_request', measure: (...how) => perRequest.measure(name, ...how)
   })),
+  { ...require('./handles'), name: 'handles', file: 'bench', key: 'handles' },
   { ...require('./start'), name: 'start', file: 'bench', key: 'start' },
   { ...require('./sharing'), name: 'sharing', file: 'sharing', key: 'ways' },
   { ...require('./lines'), name: 'lines', file: 'bench', key: 'lines' }
