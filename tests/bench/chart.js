@@ -98,6 +98,17 @@ function drawBench (data) {
       drawing.y += 19
     }
   }
+  if (data.handles) {
+    drawing.heading('Connections from one process to another, each second; longer is better')
+    const most = Math.max(...data.handles.map(({ per_second }) => per_second))
+    for (const { title, candidate, per_second: count } of data.handles) {
+      drawing.add(
+        drawing.text(left - 8, drawing.y + 14, title, 'text-anchor="end"'),
+        drawing.bar(left, (columns[0][1] - 50 - left) * count / most, colours[candidate]),
+        drawing.text(columns[3][1], drawing.y + 14, count, 'text-anchor="end"'))
+      drawing.y += 19
+    }
+  }
   drawing.note('Bars: processor time of all processes of the server, medians of ' + data.effort.rounds + ' interleaved rounds. Thin lines: from the')
   drawing.note('best round to the worst; where these overlap, a difference may be chance. p99: 99 of 100 were answered within this')
   drawing.note('time. The load ran on the same machine. Each group has a scale of its own.')

@@ -7,7 +7,7 @@ const { here } = require('./servers')
 const { median, round, table } = require('./table')
 
 const ways = [
-  ['ours, 32 in flight', 'ours', seconds => [here('bench_handles'), 'channel', seconds, 32]],
+  ['ours, 32 at a time', 'ours', seconds => [here('bench_handles'), 'channel', seconds, 32]],
   ['ours, one at a time', 'ours', seconds => [here('bench_handles'), 'channel', seconds, 1]],
   ['floor: raw calls', 'floor', seconds => [here('bench_handles'), 'raw', seconds]],
   ['Node', 'node', seconds => [process.execPath, path.join(__dirname, 'handles_node.js'), seconds]]
@@ -15,7 +15,7 @@ const ways = [
 const limit = 0.1 // of ours, what Node does
 
 function measure (chosen, effort) {
-  const measured = ways.filter(([, candidate]) => chosen(candidate)).map(([title, , command]) => ({ title, command, samples: [] }))
+  const measured = ways.filter(([, candidate]) => chosen(candidate)).map(([title, candidate, command]) => ({ title, candidate, command, samples: [] }))
   for (let i = 0; i < effort.rounds; i++) {
     for (const { command, samples } of measured) {
       const [program, ...args] = command(effort.seconds).map(String)
@@ -23,7 +23,7 @@ function measure (chosen, effort) {
       samples.push(handles / seconds)
     }
   }
-  return measured.map(({ title, samples }) => ({ title, per_second: Math.round(median(samples)), per_second_of_each_round: samples.map(Math.round) }))
+  return measured.map(({ title, candidate, samples }) => ({ title, candidate, per_second: Math.round(median(samples)), per_second_of_each_round: samples.map(Math.round) }))
 }
 
 function print (handles) {
