@@ -41,6 +41,12 @@ const commands = {
     floor: floor('greet'),
     node: counterpart('server_handoff/main.js', '--delay', '0')
   },
+  answers: {
+    http_cluster: demo('http_cluster'),
+    server_handoff: demo('server_handoff'),
+    node_http: counterpart('http_cluster/main.js'),
+    node_net: counterpart('server_handoff/main.js')
+  },
   sharing: Object.fromEntries(['shared', 'exclusive', 'reuseport', 'blocking', 'in_turn'].map(mode =>
     [mode, workers => [here('bench_sharing'), mode, workers]]))
 }
@@ -192,4 +198,4 @@ class Server {
   }
 }
 
-module.exports = { Server, threads, commands, here, root, scratch }
+module.exports = { Server, build, threads, commands, here, root, scratch }
