@@ -73,8 +73,8 @@ const source = data => `${data.date}, Linux ${data.kernel}, ${data.cores} cores,
 // What stands beside a bar, and where: [title, right edge, text of a figure].
 const columns = [
   ['us', 504, figure => figure.cpu_us.toFixed(1)],
-  ['calls', 552, figure => figure.calls?.toFixed(1) ?? ''],
-  ['switches', 614, figure => figure.switches?.toFixed(2) ?? ''],
+  ['calls', 552, figure => figure.calls?.toFixed(1)],
+  ['switches', 614, figure => figure.switches?.toFixed(2)],
   ['per second', 690, figure => figure.per_second],
   ['p99, ms', width - 8, figure => figure.p99_ms.toFixed(1)]
 ]
@@ -84,7 +84,8 @@ function drawBench (data) {
   const left = 200
   for (const { title, workers, candidates } of data.per_request) {
     drawing.heading(`${title}, ${workers} workers`)
-    drawing.add(...columns.map(([title, right]) => drawing.text(right, drawing.y - 8, title, 'class="note" text-anchor="end"')))
+    const known = columns.filter(([, , text]) => Object.values(candidates).some(text)) // calls cannot be counted everywhere
+    drawing.add(...known.map(([title, right]) => drawing.text(right, drawing.y - 8, title, 'class="note" text-anchor="end"')))
     const most = Math.max(...Object.values(candidates).flatMap(figure => figure.cpu_us_of_each_round))
     const x = cpu_us => left + (columns[0][1] - 50 - left) * cpu_us / most
     for (const [name, figure] of Object.entries(candidates)) {
@@ -94,7 +95,7 @@ function drawBench (data) {
         drawing.text(left - 8, drawing.y + 14, label, 'text-anchor="end"'),
         drawing.bar(left, x(figure.cpu_us) - left, colours[name]),
         drawing.span(x(least), x(greatest)),
-        ...columns.map(([, right, text]) => drawing.text(right, drawing.y + 14, text(figure), 'text-anchor="end"')))
+        ...known.map(([, right, text]) => drawing.text(right, drawing.y + 14, text(figure) ?? '-', 'text-anchor="end"')))
       drawing.y += 19
     }
   }
