@@ -96,16 +96,16 @@ awaitable<void> end(unique_fd connection, std::string data)
     ::shutdown(connection.get(), SHUT_WR);
 
     asio::steady_timer pause(co_await asio::this_coro::executor);
-    looks looks;
+    looks when;
     for (lingering patience; !patience.is_over();) {
-        pause.expires_at(looks.next(patience));
+        pause.expires_at(when.next(patience));
         co_await pause.async_wait(asio::use_awaitable);
-        const auto client = discard_input(connection.get());
-        if (client == client::has_ended)
+        const auto seen = discard_input(connection.get());
+        if (seen == client::has_ended)
             break;
-        if (client == client::has_spoken) {
+        if (seen == client::has_spoken) {
             patience.heard();
-            looks.begin_again();
+            when.begin_again();
         }
     }
     // [/end]
