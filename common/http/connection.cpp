@@ -1,6 +1,7 @@
 #include "http/connection.hpp"
 
 #include "log.hpp"
+#include "posix.hpp"
 
 #include <asio/post.hpp>
 
@@ -128,7 +129,8 @@ void connection::take_input()
 void connection::read()
 {
     auto& input = shared_.input;
-    const auto received = ::recv(socket_.get(), input.data(), input.size(), MSG_DONTWAIT);
+    const auto received = posix::retry(
+        [&] { return ::recv(socket_.get(), input.data(), input.size(), MSG_DONTWAIT); });
     if (received > 0) {
         // Less than we had room for is all there was; more to come is a new event (epoll(7), Q9).
         // Not so if the end of the stream has been told already, nor with urgent data: at its mark
@@ -137,9 +139,9 @@ void connection::read()
         readable_ = static_cast<std::size_t>(received) == input.size() || client_ended_ || urgent_;
         const borrowed in_use(shared_.input_in_use);
         process({input.data(), static_cast<std::size_t>(received)});
-    } else if (received < 0 && (errno == EAGAIN || errno == EINTR)) {
-        readable_ = errno == EINTR;
-        urgent_ = urgent_ && readable_;
+    } else if (received < 0 && errno == EAGAIN) {
+        readable_ = false;
+        urgent_ = false;
     } else if (received == 0 && phase_ == phase::receiving) {
         refuse(400, "incomplete request"); // its sender may still be listening
         proceed();
@@ -429,7 +431,7 @@ void connection::end_unless_readable()
 {
     const auto waiting_since = since_;
     char byte;
-    if (::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+    if (posix::retry([&] { return ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT); }) > 0)
         read();
     if ((phase_ == phase::silent || phase_ == phase::idle) && since_ == waiting_since)
         half_close();
