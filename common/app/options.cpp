@@ -330,6 +330,7 @@ std::string own_executable()
     if (!error)
         return path.string();
     // What execve(2) was given, not what we were told (getauxval(3)).
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): it is a number there
     const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
     const auto resolved = std::filesystem::canonical(executed, error);
     return error ? std::filesystem::absolute(executed).string() : resolved.string();

@@ -29,7 +29,7 @@ fs::path found_in_path(const std::string& name)
     std::string_view rest = value ? value : "";
     while (!rest.empty()) {
         const auto colon = rest.find(':');
-        const auto candidate = fs::path(rest.substr(0, colon)) / name;
+        auto candidate = fs::path(rest.substr(0, colon)) / name;
         std::error_code none;
         if (fs::is_regular_file(candidate, none) && ::access(candidate.c_str(), X_OK) == 0)
             return candidate;

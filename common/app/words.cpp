@@ -35,9 +35,7 @@ std::vector<std::string> split_words(const std::string& command)
         std::string& word = words.back();
         if (quote != '\0' && *at == quote) {
             quote = '\0';
-        } else if (quote == '\'') {
-            word += *at;
-        } else if (*at == '\\') {
+        } else if (quote != '\'' && *at == '\\') {
             if (++at == end)
                 throw std::invalid_argument("nothing follows the backslash at its end");
             if (quote == '"' && !is_one_of("\\\"$`", *at))
