@@ -7,6 +7,7 @@
 #include "app/typed.hpp"
 #include "event.hpp"
 #include "ipc/parent.hpp"
+#include "net/epoll_instance.hpp"
 #include "net/error.hpp"
 #include "once_a_second.hpp"
 
@@ -333,8 +334,7 @@ child_exit_code(int argc, char** argv,
         context.poll();
         if (!failure)
             exit_code = failed;
-        while (!finished && context.run_one() > 0) {
-        }
+        net::epoll_instance::run_until(context, [&] { return finished; });
         if (failure)
             std::rethrow_exception(failure);
         // The conversations that are open may end; an idle process leaves at once.

@@ -104,8 +104,38 @@ void add_common(CLI::App& command)
         [](const CLI::App* app, const std::string&, CLI::AppFormatMode) { return help(*app); });
 }
 
+// How our own children share the listening socket; the first is the default.
+const std::vector<std::pair<std::string, net::accepting>> ways_to_accept{
+    {"step_back", net::accepting::step_back},
+    {"race", net::accepting::race},
+    {"exclusive", net::accepting::exclusive}};
+
+void add_accept(CLI::App& command, std::string& accept)
+{
+    std::vector<std::string> names;
+    for (const auto& [name, how] : ways_to_accept)
+        names.push_back(name);
+    accept = names.front();
+    command
+        .add_option("--accept", accept,
+                    "how our own children share the socket: who slept steps back after it has "
+                    "accepted; all race; or one alone is woken, in turn, for whom a client waits "
+                    "if it is stopped just then")
+        ->check(CLI::IsMember(names))
+        ->type_name("M")
+        ->capture_default_str();
+}
+
+net::accepting accepting_named(const std::string& given)
+{
+    for (const auto& [name, how] : ways_to_accept)
+        if (name == given)
+            return how;
+    throw std::logic_error("--accept " + given);
+}
+
 void add_service(CLI::App& command, const demo_description& description, demo_options& options,
-                 std::vector<std::string>& children)
+                 std::vector<std::string>& children, std::string& accept)
 {
     command.add_option("--host", options.host, "address to listen on")
         ->transform(a_host)
@@ -132,6 +162,8 @@ void add_service(CLI::App& command, const demo_description& description, demo_op
             ->check(between(1, 1024))
             ->type_name("N");
     }
+    if (description.workers_accept)
+        add_accept(command, accept);
     command
         .add_option("--child", children,
                     "a program to run as worker instead of ours, 'node child.js' say; repeatable: "
@@ -199,8 +231,9 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     options.program = argv[0];
     options.delay = description.delay;
     std::vector<std::string> children;
+    std::string accept;
     if (description.service)
-        add_service(command, description, options, children);
+        add_service(command, description, options, children, accept);
     command.add_flag("--trace", options.trace, "show what crosses the channels, on stderr");
     if (description.service)
         command.add_flag("-q,--quiet", options.quiet, "only the ready line and errors");
@@ -229,6 +262,10 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     if (options.own_children) {
         std::vector<std::string> own{own_executable() + "_child", "--ends-with-all", "--delay",
                                      std::to_string(options.delay.count())};
+        if (description.workers_accept) {
+            own.emplace_back("--accept");
+            own.push_back(options.workers > 1 ? accept : "race"); // one has nobody to step back for
+        }
         if (description.http)
             for (const auto& [flag, value] :
                  {std::pair<const char*, std::size_t>{"--headers-timeout",
@@ -253,8 +290,11 @@ child_options parse_child(int argc, char** argv)
     add_milliseconds(command, "--delay", options.delay, "before answering");
     command.add_flag("--ends-with-all", options.ends_with_all,
                      "when the parent hangs up, it does so on all who share the server");
+    std::string accept;
+    add_accept(command, accept);
     add_http(command, options.http);
     parse(command, argc, argv);
+    options.accept = accepting_named(accept);
     if (command.count("--delay") > 0) // else a web server answers at once
         options.http.delay = options.delay;
     return options;

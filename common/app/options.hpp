@@ -2,6 +2,7 @@
 #pragma once
 
 #include "http/options.hpp"
+#include "net/accepting.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -26,6 +27,7 @@ struct demo_description {
     std::string client; ///< "net_client"
     std::chrono::milliseconds delay{100};
     std::vector<std::string> modes{}; ///< the first is the default; empty: no --mode
+    bool workers_accept = false;      ///< has --accept
     bool http = false;                ///< has the flags of http::server_options
     bool service = true;              ///< listens and has workers, and the flags for that
 };
@@ -48,6 +50,7 @@ struct demo_options {
 
 struct child_options {
     std::chrono::milliseconds delay{100};
+    net::accepting accept = net::accepting::step_back;
     bool ends_with_all = false; ///< the parent hangs up on all its children at once: our main does
     http::server_options http;  ///< its delay is 0 unless --delay says otherwise
 };

@@ -45,12 +45,12 @@ private:
 
 } // namespace
 
-connection::connection(shared_state& shared, unique_fd socket, std::uint64_t key,
+connection::connection(shared_state& shared, unique_fd socket, std::size_t slot,
                        bool may_have_copies)
     : shared_(shared),
       socket_(std::move(socket)),
       may_have_copies_(may_have_copies),
-      key_(key),
+      slot_(slot),
       since_(clock::now()),
       output_(shared.buffers)
 {
@@ -85,15 +85,19 @@ void connection::begin()
 
 void connection::watch(bool output)
 {
+    // Each arrival is reported once.
+    const std::uint32_t events =
+        EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET | (output ? EPOLLOUT : 0u);
     if (watched_)
-        shared_.epoll.modify(socket_.get(), key_, output);
+        shared_.epoll.modify(socket_.get(), *this, events);
     else
-        shared_.epoll.add(socket_.get(), key_, output);
+        shared_.epoll.add(socket_.get(), *this, events);
     watched_ = true;
 }
 
 void connection::on_events(std::uint32_t events) noexcept
 {
+    const auto self = shared_from_this(); // until it is handled, whoever ends it
     or_close([&] { handle_events(events); });
 }
 
@@ -375,12 +379,13 @@ void connection::close() noexcept
         return;
     phase_ = phase::closed;
     delay_.reset();
-    // epoll forgets a socket with its last copy (epoll(7), Q6): if that is not ours, we must ask.
-    if (may_have_copies_ && watched_)
-        shared_.epoll.remove(socket_.get());
+    if (watched_ && may_have_copies_)
+        shared_.epoll.remove(socket_.get(), *this);
+    else if (watched_)
+        shared_.epoll.forget(*this);
     socket_.reset();
     // This object lives on in the caller's pointer.
-    shared_.ended(key_);
+    shared_.ended(slot_);
 }
 
 void connection::enforce_limits(clock::time_point now) noexcept

@@ -21,12 +21,14 @@
 #include "http/parser.hpp"
 #include "http/response_writer.hpp"
 #include "http/shared_state.hpp"
+#include "net/epoll_instance.hpp"
 #include "net/lingering.hpp"
 #include "unique_fd.hpp"
 
 #include <asio/steady_timer.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -37,20 +39,17 @@ namespace http {
 
 /// The server's list owns it, and so do the operation it waits for and a response not yet ended;
 /// once it is closed, these find it so. All functions may close it, close() calls shared.ended.
-class connection : public std::enable_shared_from_this<connection> {
+class connection final : public std::enable_shared_from_this<connection>,
+                         private net::epoll_instance::watcher {
 public:
     using clock = std::chrono::steady_clock;
 
-    /// `key` is its name for shared.epoll and shared.ended. `may_have_copies`: of the socket, in
-    /// other processes.
-    connection(shared_state& shared, unique_fd socket, std::uint64_t key, bool may_have_copies);
-
-    std::uint64_t key() const noexcept { return key_; }
+    /// `slot` is for shared.ended. `may_have_copies`: of the socket, in other processes.
+    connection(shared_state& shared, unique_fd socket, std::size_t slot, bool may_have_copies);
 
     /// Once, at first: reads what is there already, and begins to wait. Throws std::system_error if
     /// the socket cannot be watched; it then has to be closed.
     void begin();
-    void on_events(std::uint32_t events) noexcept; ///< of epoll(7)
     void enforce_limits(clock::time_point now) noexcept;
     void close() noexcept;
 
@@ -70,6 +69,7 @@ private:
         closed,
     };
 
+    void on_events(std::uint32_t events) noexcept override;
     template<class Action>
     void or_close(Action action) noexcept;
     void handle_events(std::uint32_t events);
@@ -99,7 +99,7 @@ private:
     unique_fd socket_;
     phase phase_ = phase::silent;
     const bool may_have_copies_;
-    const std::uint64_t key_;
+    const std::size_t slot_;
     clock::time_point since_; // the beginning of the phase, or the last byte sent
 
     bool watched_ = false;  // by epoll

@@ -16,9 +16,8 @@ connection_set::connection_set(asio::any_io_executor executor, server::request_h
     : shared_{.executor = executor,
               .handler = std::move(handler),
               .options = options,
-              .epoll = {executor,
-                        [this](std::uint64_t key, std::uint32_t events) { dispatch(key, events); }},
-              .ended = [this](std::uint64_t key) { remove(key); },
+              .epoll = net::epoll_instance::of(executor),
+              .ended = [this](std::size_t slot) { remove(slot); },
               .fields = common_fields(options.keep_alive_timeout)},
       sweep_timer_(executor),
       last_has_ended_(executor)
@@ -45,9 +44,8 @@ void connection_set::add(unique_fd socket, bool may_have_copies)
         free_slots_.push_back(slots_.size() - 1);
     }
     const auto slot = free_slots_.back();
-    const auto key = slot | (std::uint64_t{++serial_} << 32);
     const auto added =
-        std::make_shared<connection>(shared_, std::move(socket), key, may_have_copies);
+        std::make_shared<connection>(shared_, std::move(socket), slot, may_have_copies);
     slots_[slot] = added;
     free_slots_.pop_back();
     ++shared_.counters.connections;
@@ -57,29 +55,15 @@ void connection_set::add(unique_fd socket, bool may_have_copies)
         added->close();
         throw;
     }
-    if (size() == 0)
-        return;
-    if (!sweeping_)
+    if (size() > 0 && !sweeping_)
         schedule_sweep(sweep_interval_);
-    shared_.epoll.start();
 }
 
-void connection_set::dispatch(std::uint64_t key, std::uint32_t events)
+void connection_set::remove(std::size_t slot)
 {
-    const auto current = slots_[static_cast<std::uint32_t>(key)];
-    if (current && current->key() == key)
-        current->on_events(events);
-}
-
-void connection_set::remove(std::uint64_t key)
-{
-    const auto slot = static_cast<std::uint32_t>(key);
     slots_[slot].reset();
     free_slots_.push_back(slot);
-    if (size() > 0)
-        return;
-    shared_.epoll.stop();
-    if (shared_.closing_since) {
+    if (size() == 0 && shared_.closing_since) {
         sweep_timer_.cancel();
         sweeping_ = false;
         last_has_ended_.notify();

@@ -1,5 +1,5 @@
-// connection_set: the connections of one server: who has which number, whose time is over, and
-// what is done when the service ends.
+// connection_set: the connections of one server: whose time is over, and what is done when the
+// service ends.
 #pragma once
 
 #include "event.hpp"
@@ -12,7 +12,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -40,18 +39,14 @@ public:
 private:
     using clock = std::chrono::steady_clock;
 
-    void dispatch(std::uint64_t key, std::uint32_t events);
-    void remove(std::uint64_t key);
+    void remove(std::size_t slot);
     void schedule_sweep(clock::duration delay);
     void sweep();
 
     shared_state shared_;
 
-    // A key is a slot, and above it a serial number: an event may still be on its way to a
-    // connection that has ended, when the slot has a new one.
     std::vector<std::shared_ptr<connection>> slots_; // some are free
     std::vector<std::size_t> free_slots_;
-    std::uint32_t serial_ = 0; // of the last connection
 
     // Ends what is overdue. Runs only while there are connections, and so does not keep the
     // io_context busy for ever.

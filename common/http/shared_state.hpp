@@ -3,11 +3,11 @@
 #pragma once
 
 #include "http/common_fields.hpp"
-#include "http/epoll_instance.hpp"
 #include "http/free_list.hpp"
 #include "http/options.hpp"
 #include "http/parser.hpp"
 #include "http/server.hpp"
+#include "net/epoll_instance.hpp"
 
 #include <asio/any_io_executor.hpp>
 
@@ -26,11 +26,11 @@ struct shared_state {
     const server::request_handler handler;
     const server_options options;
 
-    /// Tells about a connection's events, by its key.
-    epoll_instance epoll;
+    /// Tells a connection its events.
+    net::epoll_instance& epoll;
 
-    /// A connection's last word to its owner.
-    const std::function<void(std::uint64_t key)> ended;
+    /// A connection's last word to its owner: the slot it had.
+    const std::function<void(std::size_t slot)> ended;
 
     /// What they all say.
     common_fields fields;

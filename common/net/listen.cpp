@@ -1,10 +1,10 @@
 #include "net/listen.hpp"
 
 #include "log.hpp"
+#include "net/epoll_instance.hpp"
 #include "once_a_second.hpp"
 #include "posix.hpp"
 
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 
@@ -26,6 +26,15 @@ namespace {
 using posix::last_error;
 
 constexpr std::chrono::milliseconds pause_without_resources{100};
+
+// As long as a sibling needs to wake up and accept, on a machine that has a processor for it. On a
+// busy one it takes longer, so whoever finds a connection still there takes that one, and steps
+// back again; after so many the queue is work to be done.
+constexpr std::chrono::microseconds step_back_for{60};
+constexpr int steps_back = 4;
+
+// Then the connections that are already accepted have their turn.
+constexpr int most_at_once = 16;
 
 using name_call = int (*)(int, sockaddr*, socklen_t*);
 
@@ -123,46 +132,53 @@ tcp::endpoint accepted::remote_endpoint() const
 }
 
 // Shared by the server object and the operation that waits for the next connection.
-class server::accept_loop : public std::enable_shared_from_this<accept_loop> {
+//
+//        ┌──────────── another was faster ───────────┐
+//        v                                           │
+//     looking ──readable──> accepting ──accepted──> handler ──no room──┐
+//      ^    ^                   │                    │                 │
+//      │    └─ race ────────────│────────────────────┤                 │
+//      │   (rest) <── step back │                    │                 v
+//      └────┴──────── 100 ms ── pausing <──no descriptor────────────────
+class server::accept_loop final : public std::enable_shared_from_this<accept_loop>,
+                                  private epoll_instance::watcher {
 public:
-    accept_loop(asio::any_io_executor executor, unique_fd listening, connection_handler handler)
+    accept_loop(asio::any_io_executor executor, unique_fd listening, accepting how,
+                connection_handler handler)
         : executor_(executor),
+          how_(how),
           protocol_(protocol_of(listening.get())),
-          readiness_(executor),
+          epoll_(epoll_instance::of(executor)),
+          listening_(std::move(listening)),
           pause_(executor),
           handler_(std::move(handler))
     {
-        readiness_.assign(listening.get());
-        (void)listening.release();
     }
 
-    void wait()
+    ~accept_loop() { stop(); }
+
+    void look()
     {
-        readiness_.async_wait(asio::posix::stream_descriptor::wait_read,
-                              [self = shared_from_this()](std::error_code error) {
-                                  if (!error && self->readiness_.is_open())
-                                      self->accept();
-                              });
+        epoll_.add(listening_.get(), *this, events());
+        looking_ = true;
     }
 
     unique_fd stop()
     {
-        // release() takes the descriptor out of epoll. close() would rely on the kernel to do that,
-        // which it does only with the last copy: ours is often not the last (epoll(7), Q6).
         pause_.cancel();
-        return unique_fd(readiness_.is_open() ? readiness_.release() : -1);
+        do_not_look();
+        return std::move(listening_);
     }
 
     // False when some had to be left in the queue, for want of descriptors. As many as a queue can
     // hold at most: under load new ones come all the time.
     bool accept_what_waits()
     {
-        if (readiness_
-                .is_open()) // another holder may have made it blocking, and it is the last call
-            posix::set_non_blocking(readiness_.native_handle()); // that nobody wants to hang in
-        for (int i = 0; i < SOMAXCONN && readiness_.is_open() && !no_room_for_; ++i) {
-            unique_fd fd(::accept4(readiness_.native_handle(), nullptr, nullptr,
-                                   SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (listening_) // another holder may have made it blocking, and it is the last call that
+            posix::set_non_blocking(listening_.get()); // nobody wants to hang in
+        for (int i = 0; i < SOMAXCONN && listening_ && !no_room_for_; ++i) {
+            unique_fd fd(
+                ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
             if (fd)
                 hand_to_the_user({executor_, protocol_, std::move(fd)});
             else if (!concerns_one_connection(errno))
@@ -172,32 +188,80 @@ public:
         return !no_room_for_;
     }
 
-    int native_handle() { return readiness_.is_open() ? readiness_.native_handle() : -1; }
+    int native_handle() const { return listening_.get(); }
 
 private:
-    // One at a time: wait() has epoll look again, so what is left in the queue is not forgotten,
-    // and those already accepted, and the other processes, have their turn first. Accepting until
-    // EAGAIN would cost one call for nothing whenever connections come one by one.
-    void accept()
+    // Who has siblings takes one: what is left in the queue is reported again, and they, and those
+    // already accepted, have their turn first. So does who slept: to look for a second one would
+    // cost a call for nothing whenever connections come one by one.
+    void on_events(std::uint32_t) override
+    {
+        const auto self = shared_from_this(); // the handler may end the server
+        const bool slept = epoll_.slept();
+        const int most = how_ == accepting::alone && !slept ? most_at_once : 1;
+        for (int i = 0; i < most && looking_; ++i)
+            if (!accept())
+                return;
+        if (looking_)
+            let_the_others_come(slept);
+    }
+
+    // False when there is nothing to accept.
+    bool accept()
     {
         // [accept]
-        const int fd =
-            ::accept4(readiness_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        const int fd = ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             hand_to_the_user({executor_, protocol_, unique_fd(fd)});
         } else if (concerns_the_listener(errno)) {
-            throw last_error("accept4");
+            do_not_look_and_throw("accept4");
         } else if (errno != EAGAIN && !concerns_one_connection(errno)) {
-            return pause();
+            pause();
         } // EAGAIN: another process was faster
         // [/accept]
-        go_on();
+        return fd >= 0;
     }
 
-    void go_on()
+    void let_the_others_come(bool slept)
     {
-        if (readiness_.is_open() && !no_room_for_) // closed: the handler has closed the server
-            wait();
+        if (how_ == accepting::step_back) {
+            if (slept)
+                times_to_step_back_ = steps_back;
+            if (times_to_step_back_ > 0) {
+                --times_to_step_back_;
+                epoll_.rest(listening_.get(), *this, events(), step_back_for);
+            }
+        } else if (how_ == accepting::exclusive && slept) { // to the end of the line
+            do_not_look();
+            look_again();
+        }
+    }
+
+    std::uint32_t events() const
+    {
+        return EPOLLIN | (how_ == accepting::exclusive ? EPOLLEXCLUSIVE : 0u);
+    }
+
+    void do_not_look() noexcept
+    {
+        if (std::exchange(looking_, false))
+            epoll_.remove(listening_.get(), *this);
+    }
+
+    [[noreturn]] void do_not_look_and_throw(const char* call)
+    {
+        const auto error = last_error(call);
+        do_not_look();
+        throw error;
+    }
+
+    void look_again()
+    {
+        try {
+            look();
+        } catch (const std::system_error& error) { // the kernel can watch no more
+            pause(error.what());
+        }
     }
 
     void hand_to_the_user(accepted connection)
@@ -227,32 +291,35 @@ private:
 
     void pause(const std::string& why)
     {
+        do_not_look();
         if (may_warn_())
             log_warning(why + "; trying again every 100 ms");
         pause_.expires_after(pause_without_resources);
         pause_.async_wait([self = shared_from_this()](std::error_code error) {
-            if (error || !self->readiness_.is_open())
+            if (error || !self->listening_)
                 return;
-            if (auto first = std::exchange(self->no_room_for_, std::nullopt)) {
+            if (auto first = std::exchange(self->no_room_for_, std::nullopt))
                 self->hand_to_the_user(std::move(*first));
-                self->go_on();
-            } else {
-                self->accept();
-            }
+            if (self->listening_ && !self->no_room_for_ && !self->looking_)
+                self->look_again();
         });
     }
 
     asio::any_io_executor executor_;
+    const accepting how_;
     tcp protocol_;
-    asio::posix::stream_descriptor readiness_;
+    epoll_instance& epoll_;
+    unique_fd listening_;
+    bool looking_ = false; // or resting
+    int times_to_step_back_ = 0;
     asio::steady_timer pause_;
     std::optional<accepted> no_room_for_;
     connection_handler handler_;
     once_a_second may_warn_;
 };
 
-server::server(asio::any_io_executor executor, unique_fd listening)
-    : executor_(std::move(executor)), listening_(std::move(listening))
+server::server(asio::any_io_executor executor, unique_fd listening, accepting how)
+    : executor_(std::move(executor)), how_(how), listening_(std::move(listening))
 {
 }
 
@@ -263,6 +330,7 @@ server& server::operator=(server&& other) noexcept
     if (this != &other) {
         release().reset();
         executor_ = std::move(other.executor_);
+        how_ = other.how_;
         listening_ = std::move(other.listening_);
         loop_ = std::move(other.loop_);
     }
@@ -278,8 +346,9 @@ void server::accept_for(connection_handler handler)
 {
     posix::set_non_blocking(listening_.get());
     admit_newcomers(listening_.get());
-    loop_ = std::make_shared<accept_loop>(executor_, std::move(listening_), std::move(handler));
-    loop_->wait();
+    loop_ =
+        std::make_shared<accept_loop>(executor_, std::move(listening_), how_, std::move(handler));
+    loop_->look();
 }
 
 void server::close()
@@ -345,7 +414,7 @@ server listen(asio::any_io_executor executor, const std::string& host, std::uint
         throw last_error("accept4");
     if (::listen(fd.get(), SOMAXCONN) != 0)
         throw last_error("listen");
-    return {std::move(executor), std::move(fd)};
+    return {std::move(executor), std::move(fd), accepting::alone};
 }
 
 std::string to_string(const tcp::endpoint& endpoint)

@@ -1,6 +1,7 @@
 // Listening, accepting: what Node's net.createServer() and server.listen() do. Notes: chapter 05.
 #pragma once
 
+#include "net/accepting.hpp"
 #include "unique_fd.hpp"
 
 #include <asio/any_io_executor.hpp>
@@ -53,8 +54,9 @@ private:
 /// shutdown(), which would stop the port for all holders.
 class server {
 public:
-    /// Takes ownership of a listening stream socket.
-    server(asio::any_io_executor executor, unique_fd listening);
+    /// Takes ownership of a listening stream socket. `how`: if others may hold copies, as of one
+    /// that came over a channel, anything but `alone`.
+    server(asio::any_io_executor executor, unique_fd listening, accepting how = accepting::race);
     server(server&&) noexcept;
     server& operator=(server&&) noexcept;
     ~server();
@@ -122,13 +124,15 @@ private:
 
     class accept_loop;
     asio::any_io_executor executor_;
+    accepting how_;
     unique_fd listening_;               // until on_connection()
     std::shared_ptr<accept_loop> loop_; // from then on
 };
 
 /// Binds and listens on the first address `host` resolves to; port 0 lets the kernel choose.
 /// SO_REUSEADDR is set, so that a restart does not wait for TIME_WAIT; a second living listener is
-/// refused all the same. The IPv6 wildcard takes IPv4 clients too, as Node's default does.
+/// refused all the same. The IPv6 wildcard takes IPv4 clients too, as Node's default does. It
+/// accepts `alone`, even if copies of it are given away.
 /// Throws std::system_error (EADDRINUSE, EACCES, ..., or a resolver error).
 server listen(asio::any_io_executor executor, const std::string& host, std::uint16_t port);
 

@@ -46,7 +46,8 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
     // [emit]
     while (auto message = co_await parent.receive()) {
         if (message->handle.is_server()) {
-            auto& socket_server = socket_servers.emplace_back(executor, message->handle.release());
+            auto& socket_server =
+                socket_servers.emplace_back(executor, message->handle.release(), options.accept);
             socket_server.on_connection(
                 [&](unique_fd socket) { server.emit_connection(std::move(socket)); });
         }

@@ -50,6 +50,7 @@ int main(int argc, char** argv)
          .about = "The HTTP service cluster: each child is a web server on one port.",
          .client = "http_client",
          .delay = std::chrono::milliseconds(0),
+         .workers_accept = true,
          .http = true},
         http_cluster);
 }

@@ -39,7 +39,8 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
     while (auto message = co_await parent.receive()) {
         if (message->handle.is_server()) {
             const auto msg = message->body.to_string();
-            auto& server = servers.emplace_back(executor, message->handle.release());
+            auto& server =
+                servers.emplace_back(executor, message->handle.release(), options.accept);
             server.on_connection([=](unique_fd socket) {
                 app::spawn(executor, answer(std::move(socket), msg, options.delay));
             });

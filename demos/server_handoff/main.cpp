@@ -52,6 +52,7 @@ int main(int argc, char** argv)
     return app::run_demo(argc, argv,
                          {.name = "server_handoff",
                           .about = "Example 2: the children listen on the same port.",
-                          .client = "net_client"},
+                          .client = "net_client",
+                          .workers_accept = true},
                          server_handoff);
 }

@@ -192,14 +192,15 @@ std::string in_words(const descriptor_counts_by_kind& kinds)
     return result.empty() ? "nothing" : result;
 }
 
-/// What a worker may have beside sockets: what Asio waits with, and the web server a second epoll.
+/// What a worker may have beside sockets: what Asio waits with, and if it accepts, a second epoll.
 /// Node opens what it likes.
 bool is_usual(pid_t worker, const descriptor_counts_by_kind& kinds)
 {
     const auto command = command_line(worker);
     if (command.starts_with(node()))
         return true;
-    const std::size_t epolls = command.find("http_cluster_child") == std::string::npos ? 1 : 2;
+    const auto is = [&](const char* name) { return command.find(name) != std::string::npos; };
+    const std::size_t epolls = is("http_cluster_child") || is("server_handoff_child") ? 2 : 1;
     return std::all_of(kinds.begin(), kinds.end(), [&](const auto& entry) {
         const auto& [kind, count] = entry;
         return kind == "anon_inode:[eventpoll]" ? count <= epolls

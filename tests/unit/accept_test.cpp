@@ -2,12 +2,18 @@
 // (--wrap), so that no line of the program knows about it.
 #include "channel_fixture.hpp"
 
+#include "forked.hpp"
+#include "net/epoll_instance.hpp"
 #include "net/listen.hpp"
+#include "support/proc_fs.hpp"
 #include "support/tcp.hpp"
 
+#include <asio/post.hpp>
 #include <asio/write.hpp>
 #include <deque>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <set>
 #include <sys/un.h>
 #include <thread>
 
@@ -218,6 +224,100 @@ TEST_F(Accept, AnyOtherFailureOfTheHandlerCostsThatConnection)
     connect();
     EXPECT_TRUE(all_accepted());
     EXPECT_EQ(accepted, 3);
+}
+
+// ---- alone, and with others --------------------------------------------------------------------
+
+class AcceptWays : public Accept {
+protected:
+    void begin(net::server server_to_try)
+    {
+        server = std::move(server_to_try);
+        port = server.address().port();
+        server.on_connection([this](asio::ip::tcp::socket) { ++accepted; });
+        calls = 0;
+    }
+    net::server shared(net::accepting how)
+    {
+        return {context.get_executor(), ipc_test::tcp_server(), how};
+    }
+    void run_until_accepted(int count)
+    {
+        context.restart();
+        net::epoll_instance::run_until(context, [&] { return accepted >= count; });
+    }
+    bool is_looking() { return support::epoll_watches(::getpid(), listening()); }
+    std::string listening() { return support::descriptors(::getpid()).at(server.native_handle()); }
+
+    /// From another process, when this one has slept for a while.
+    void accept_one_after_a_sleep()
+    {
+        const forked::child client([&] {
+            while (!support::sleeps(::getppid()))
+                ::sched_yield();
+            ::usleep(1000); // a sleep has a length
+            connect();
+        });
+        run_until_accepted(accepted + 1);
+    }
+};
+
+TEST_F(AcceptWays, AloneItTakesAllThatWaitInOneTurn)
+{
+    begin(net::listen(context.get_executor(), "127.0.0.1", 0));
+    for (int i = 0; i < 10; ++i)
+        connect();
+    std::set<int> after_a_turn;
+    net::epoll_instance::run_until(context, [&] {
+        after_a_turn.insert(accepted);
+        return accepted == 10;
+    });
+    EXPECT_LE(after_a_turn.size(), 3u); // 0, 10; and 1, if somebody took the processor from us
+    EXPECT_LE(calls, 11);
+}
+
+TEST_F(AcceptWays, WithOthersItTakesOneAndNeverAsksInVain)
+{
+    for (const auto how :
+         {net::accepting::race, net::accepting::step_back, net::accepting::exclusive}) {
+        accepted = 0;
+        begin(shared(how));
+        for (int i = 0; i < 10; ++i)
+            connect();
+        run_until_accepted(10);
+        EXPECT_EQ(calls, 10);
+    }
+}
+
+TEST_F(AcceptWays, WhoSleptStepsBackAndComesAgain)
+{
+    begin(shared(net::accepting::step_back));
+    EXPECT_TRUE(is_looking());
+    accept_one_after_a_sleep();
+    EXPECT_FALSE(is_looking());
+    connect();
+    run_until_accepted(2);
+}
+
+TEST_F(AcceptWays, NobodyStepsBackInARace)
+{
+    for (const auto how : {net::accepting::race, net::accepting::exclusive}) {
+        begin(shared(how));
+        accept_one_after_a_sleep();
+        EXPECT_TRUE(is_looking());
+    }
+}
+
+// It may be the last copy but one, and the process is about to end.
+TEST_F(AcceptWays, B14_ClosedWhileItStepsBackItTakesWhatWaits)
+{
+    begin(shared(net::accepting::step_back));
+    accept_one_after_a_sleep();
+    connect();
+    server.close();
+    EXPECT_EQ(accepted, 2);
+    context.restart();
+    context.run(); // nothing is left that would keep it busy
 }
 
 // ---- the end of the service --------------------------------------------------------------------

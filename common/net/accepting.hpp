@@ -1,0 +1,29 @@
+// accepting: how the processes that share a listening socket come to their connections. A file of
+// its own because the command line names it too. Notes: chapter 08.
+#pragma once
+
+namespace net {
+
+enum class accepting {
+    /// Nobody else accepts from this socket. What waits in its queue is taken several at a time.
+    alone,
+
+    /// All who share it are woken for a connection, and the first to accept has it (what Node and
+    /// nginx do). A quick process takes a whole burst before the others are awake.
+    race,
+
+    /// The same; but who slept steps back after each of its next accepts, a few, for some tens of
+    /// microseconds: so its siblings, which are just being woken, come to theirs. Under load nobody
+    /// sleeps, and nobody steps back.
+    step_back,
+
+    /// The kernel wakes one of those that sleep (EPOLLEXCLUSIVE in epoll_ctl(2)), who then stands
+    /// at
+    /// the end of the line: exact turns, and nobody is woken for nothing. The price: a process that
+    /// is stopped or killed after it was woken, before it accepts, leaves that client waiting until
+    /// another connection comes. A race unless the process sleeps in
+    /// epoll_instance::run_until(): a nested epoll instance does not know who sleeps.
+    exclusive,
+};
+
+} // namespace net
