@@ -26,7 +26,7 @@ const errors = {
   clone3: ['EAGAIN', 'ENOMEM'], // a thread
   dup: ['EMFILE'],
   epoll_create1: [...no_descriptor, 'ENOMEM'],
-  'epoll_ctl ADD.*(PRI|events=0)': ['ENOMEM', 'ENOSPC'], // Asio's own timer and waker have neither: it does not look
+  'epoll_ctl ADD,\\s\\d+<(?!pipe).*PRI|events=0': ['ENOMEM', 'ENOSPC'], // Asio does not look whether its timer, waker and signal pipe are watched
   epoll_wait: ['EINTR'],
   eventfd2: [...no_descriptor, 'ENOMEM'], // Asio then takes a pipe: one descriptor more
   'fcntl F_DUPFD': ['EMFILE'],
@@ -101,7 +101,7 @@ const name_of = pid => { try { return fs.readFileSync(`/proc/${pid}/comm`, 'utf8
 const descriptors_of = pid => { try { return fs.readdirSync(`/proc/${pid}/fd`).length } catch { return 0 } }
 
 // strace in front of a program: -DDD, so that the program has the PID, the parent and the descriptors that it would have without.
-const traced = (log, words) => ['strace', '-DDD', '-qq', '-o', log, ...words]
+const traced = (log, words) => ['strace', '-DDD', '-qq', '-y', '-o', log, ...words]
 
 let count = 0
 // Plays a scene, `strace` in front of its main or of its first child. What was noticed, all of it.
