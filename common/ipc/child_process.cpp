@@ -258,12 +258,12 @@ private:
 };
 
 child_process child_process::start(asio::any_io_executor executor, std::vector<std::string> command,
-                                   channel_options options)
+                                   channel_options options, std::vector<std::string> environment)
 {
     if (command.empty() || command.front().empty())
         throw std::invalid_argument("an empty command");
     const std::string name = command.front();
-    program program(std::move(command));
+    program program(std::move(command), std::move(environment));
 
     int pair[2];
     posix::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");

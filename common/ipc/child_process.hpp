@@ -41,6 +41,8 @@ public:
     /// finds it, in PATH or by its path, a script without "#!" included; only an empty entry of
     /// PATH does not mean the current folder.
     ///
+    /// `environment` ("NAME=value") is added to what the child has of ours, or replaces it there.
+    ///
     /// The child inherits 1, 2 and 3 and nothing else, and its standard input is /dev/null; no
     /// signal is blocked or ignored in it; it leads a session, so that Ctrl-C on the terminal
     /// reaches the parent alone, and no terminal stops it (setsid(2)); and the kernel kills it when
@@ -58,7 +60,8 @@ public:
     /// (signal-safety(7)). But the parent-death signal comes when the calling thread ends: start
     /// children on one that lives as long as the process, the main thread say.
     static child_process start(asio::any_io_executor executor, std::vector<std::string> command,
-                               channel_options options = {});
+                               channel_options options = {},
+                               std::vector<std::string> environment = {});
 
     /// Is this the number of a child that has not been reaped yet? Who reaps what others have left
     /// behind, as the first process of a container must, leaves these alone.

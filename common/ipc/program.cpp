@@ -3,24 +3,33 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
 #include <unistd.h>
+#include <utility>
 
 namespace ipc {
 
 namespace {
 
-/// "PATH=..." strings for the child: ours, with its channel instead of our own.
-std::vector<std::string> child_environment()
+/// "PATH=..." strings for the child: ours, with its channel instead of our own, and `more`.
+std::vector<std::string> child_environment(std::vector<std::string> more)
 {
+    const auto is_replaced = [&](std::string_view variable) {
+        const auto equals = variable.find('=');
+        const auto name = variable.substr(0, equals == variable.npos ? equals : equals + 1);
+        return variable.starts_with("NODE_CHANNEL_") || name == "NODE_UNIQUE_ID=" ||
+               std::any_of(more.begin(), more.end(),
+                           [&](const std::string& one) { return one.starts_with(name); });
+    };
     std::vector<std::string> result;
-    for (char** entry = environ; *entry; ++entry) {
-        const std::string_view variable = *entry;
-        if (!variable.starts_with("NODE_CHANNEL_") && !variable.starts_with("NODE_UNIQUE_ID="))
-            result.emplace_back(variable);
-    }
+    for (char** entry = environ; *entry; ++entry)
+        if (!is_replaced(*entry))
+            result.emplace_back(*entry);
     result.push_back("NODE_CHANNEL_FD=" + std::to_string(channel_number));
     result.push_back("NODE_CHANNEL_SERIALIZATION_MODE=json");
+    result.insert(result.end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
     return result;
 }
 
@@ -62,10 +71,10 @@ std::vector<std::string> candidates(const std::string& name)
 
 } // namespace
 
-program::program(std::vector<std::string> command)
+program::program(std::vector<std::string> command, std::vector<std::string> more)
     : command_(std::move(command)),
       paths_(candidates(command_.front())),
-      environment_(child_environment()),
+      environment_(child_environment(std::move(more))),
       arguments_(pointers(command_)),
       path_pointers_(pointers(paths_)),
       environment_pointers_(pointers(environment_)),

@@ -13,8 +13,9 @@ inline constexpr int channel_number = 3;
 class program {
 public:
     /// `command` (not empty): a path, or a name to be looked up in PATH, then the arguments. The
-    /// environment is ours, with the child's channel instead of our own.
-    explicit program(std::vector<std::string> command);
+    /// environment is ours, with the child's channel instead of our own, and with `more`
+    /// ("NAME=value"), which wins.
+    explicit program(std::vector<std::string> command, std::vector<std::string> more = {});
     program(const program&) = delete;
     program& operator=(const program&) = delete;
 
