@@ -66,6 +66,12 @@ asio::awaitable<handed> hand_over(std::shared_ptr<ipc::child_process> worker,
         co_return handed::refused;
     }
 
+    co_return co_await recover(std::move(worker), connection);
+}
+
+asio::awaitable<handed> recover(std::shared_ptr<ipc::child_process> worker,
+                                const ipc::handle& connection)
+{
     co_await worker->exited();
     co_await last_of(*worker);
     co_return was_touched(connection.native_handle()) ? handed::spent : handed::back;

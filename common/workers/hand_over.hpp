@@ -26,4 +26,9 @@ enum class handed {
 asio::awaitable<handed> hand_over(std::shared_ptr<ipc::child_process> worker,
                                   ipc::handle& connection, ipc::value body);
 
+/// The end of that, for whoever has sent `connection` by other means, to a worker whose channel has
+/// ended since: waits for its end as above, and is handed::back or handed::spent.
+asio::awaitable<handed> recover(std::shared_ptr<ipc::child_process> worker,
+                                const ipc::handle& connection);
+
 } // namespace workers

@@ -19,6 +19,9 @@ struct options {
     /// workers.
     std::vector<std::vector<std::string>> commands;
 
+    /// "NAME=value": for the workers, beside what they have of our environment.
+    std::vector<std::string> environment;
+
     /// How long a worker may take to acknowledge a handle before it is killed; with respawn also
     /// how long it may be stopped (SIGSTOP). Zero: for ever.
     std::chrono::milliseconds ack_timeout{5000};
@@ -30,6 +33,9 @@ struct options {
 
     /// How long the others wait for a worker that is slow to take what it needs (pool::each).
     std::chrono::milliseconds greeting_time{5000};
+
+    /// Whoever has not got it within ack_timeout is killed.
+    bool greeting_is_acknowledged = true;
 
     /// Replace a worker that ended, as restart_policy says: at once, but a crash loop is slowed
     /// down and then broken.

@@ -56,8 +56,53 @@ public:
             abandon();
             throw;
         }
-        if (state_->given.respawn && state_->given.ack_timeout.count() > 0)
-            look_for_stopped_workers();
+        watch_stops();
+    }
+
+    std::size_t add(std::vector<std::string> command)
+    {
+        const auto place = std::make_shared<worker>(state_, workers_.size(), std::move(command));
+        place->start();
+        workers_.push_back(place);
+        watch_stops();
+        return workers_.size() - 1;
+    }
+
+    awaitable<std::optional<std::shared_ptr<ipc::child_process>>> renew(std::size_t slot,
+                                                                        milliseconds limit)
+    {
+        const auto self = shared_from_this();
+        const auto successor = workers_.at(slot)->another();
+        successor->start_on_trial();
+        beside_.push_back(successor);
+        const auto deadline = wake_after(limit);
+        co_await state_->changed.wait_until([&] {
+            return clock::now() >= deadline.expiry() || state_->stopping || successor->is_ready() ||
+                   !successor->may_serve_later();
+        });
+        if (state_->stopping || !successor->is_ready()) {
+            successor->kill("was not ready within " + std::to_string(limit.count()) + " ms");
+            co_await state_->changed.wait_until([&] { return successor->now() == state::empty; });
+            std::erase(beside_, successor);
+            co_return std::nullopt;
+        }
+        std::erase(beside_, successor);
+        successor->stay();
+        const auto old = std::exchange(workers_[slot], successor);
+        old->retire();
+        std::erase_if(beside_, [](const auto& one) { return one->now() == state::empty; });
+        beside_.push_back(old);
+        co_return old->child();
+    }
+
+    /// Who runs, or has run, this process; null when its place is somebody else's by now.
+    std::shared_ptr<worker> place_of(const ipc::child_process& process) const
+    {
+        for (const auto* places : {&workers_, &beside_})
+            for (const auto& one : *places)
+                if (one->child().get() == &process)
+                    return one;
+        return nullptr;
     }
 
     awaitable<void> each(std::vector<std::size_t> order,
@@ -69,8 +114,8 @@ public:
             workers_.at(i)->greet();
 
         const auto& given = state_->given;
-        const bool kill_late =
-            given.ack_timeout.count() > 0 && given.ack_timeout <= given.greeting_time;
+        const bool kill_late = given.greeting_is_acknowledged && given.ack_timeout.count() > 0 &&
+                               given.ack_timeout <= given.greeting_time;
         const auto deadline = wake_after(kill_late ? given.ack_timeout : given.greeting_time);
         co_await state_->changed.wait_until(
             [&] { return clock::now() >= deadline.expiry() || !any_of(&worker::may_serve_later); });
@@ -175,8 +220,9 @@ public:
         co_await state_->changed.wait_until(
             [&] { return on_their_way_ == 0 || clock::now() >= deadline.expiry(); });
         state_->stopping = true;
-        for (const auto& one : workers_)
-            one->stop();
+        for (const auto* places : {&workers_, &beside_})
+            for (const auto& one : *places)
+                one->stop();
         state_->changed.notify();
         co_await state_->changed.wait_until(
             [&] { return on_their_way_ == 0 && state_->filled == 0; });
@@ -187,8 +233,9 @@ public:
     {
         state_->stopping = true;
         child_signals_.reset();
-        for (const auto& one : workers_)
-            one->abandon();
+        for (const auto* places : {&workers_, &beside_})
+            for (const auto& one : *places)
+                one->abandon();
     }
 
     const pool_state& state() const { return *state_; }
@@ -277,10 +324,17 @@ private:
         return std::nullopt;
     }
 
+    void watch_stops()
+    {
+        if (child_signals_ || !state_->given.respawn || state_->given.ack_timeout.count() == 0)
+            return;
+        // SIGCHLD comes when one stops or continues, too (sigaction(2))
+        child_signals_.emplace(state_->executor, SIGCHLD);
+        look_for_stopped_workers();
+    }
+
     void look_for_stopped_workers()
     {
-        if (!child_signals_) // SIGCHLD comes when one stops or continues, too (sigaction(2))
-            child_signals_.emplace(state_->executor, SIGCHLD);
         child_signals_->async_wait([weak = weak_from_this()](std::error_code error, int) {
             const auto self = weak.lock();
             if (!self || error)
@@ -293,7 +347,8 @@ private:
 
     std::shared_ptr<pool_state> state_;
     std::vector<std::shared_ptr<worker>> workers_;
-    std::size_t on_their_way_ = 0; // connections
+    std::vector<std::shared_ptr<worker>> beside_; // on trial, or about to leave
+    std::size_t on_their_way_ = 0;                // connections
     std::optional<asio::signal_set> child_signals_;
 };
 
@@ -303,6 +358,11 @@ pool::pool(asio::any_io_executor executor, options given)
 }
 
 pool::~pool()
+{
+    abandon();
+}
+
+void pool::abandon() noexcept
 {
     if (set_) // else it has been moved
         set_->abandon();
@@ -338,6 +398,40 @@ awaitable<void> pool::hand_over_to_all(ipc::handle connection,
     return set_->hand_over_to_all(std::move(connection), std::move(body));
 }
 
+void pool::on_life(lives who)
+{
+    set_->state().watched = std::move(who);
+}
+
+std::size_t pool::add(std::vector<std::string> command)
+{
+    return set_->add(std::move(command));
+}
+
+awaitable<std::optional<std::shared_ptr<ipc::child_process>>> pool::renew(std::size_t slot,
+                                                                          milliseconds limit)
+{
+    return set_->renew(slot, limit);
+}
+
+void pool::retire(const ipc::child_process& which)
+{
+    if (const auto place = set_->place_of(which))
+        place->retire();
+}
+
+void pool::count(const ipc::child_process& by)
+{
+    if (const auto place = set_->place_of(by))
+        place->count(by, true);
+}
+
+void pool::kill(const ipc::child_process& which, const std::string& fault)
+{
+    if (const auto place = set_->place_of(which))
+        place->kill(fault);
+}
+
 bool pool::serves(std::size_t slot) const
 {
     return set_->workers().at(slot)->serves();
@@ -367,6 +461,21 @@ awaitable<void> pool::hand_over(std::size_t slot, ipc::handle connection,
 const tally& pool::counted() const
 {
     return set_->state().counted;
+}
+
+tally& pool::books()
+{
+    return set_->state().counted;
+}
+
+const options& pool::given() const
+{
+    return set_->state().given;
+}
+
+bool pool::stopping() const
+{
+    return set_->state().stopping;
 }
 
 awaitable<void> pool::stop()

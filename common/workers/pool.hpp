@@ -5,15 +5,19 @@
 #include "ipc/channel.hpp"
 #include "ipc/handle.hpp"
 #include "ipc/value.hpp"
+#include "workers/lives.hpp"
 #include "workers/options.hpp"
 #include "workers/tally.hpp"
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <sys/types.h>
 #include <vector>
 
@@ -25,6 +29,7 @@ public:
 
     /// Kills what still runs: stop() is the orderly way.
     ~pool();
+    void abandon() noexcept; ///< the same beforehand
     pool(pool&&) noexcept = default;
     pool& operator=(pool&&) = delete;
 
@@ -32,9 +37,15 @@ public:
     /// sends is refused, and its messages are dropped; each is said once for that worker.
     void on_message(std::function<void(std::size_t slot, ipc::message said)> handler);
 
+    /// Tells `who` of each worker process; to be called before the first is started.
+    void on_life(lives who);
+
     /// Starts all workers; returns when their programs run. Throws std::system_error for a command
     /// that cannot be run, or for want of descriptors or processes, and then none is left running.
     void start();
+
+    /// One more, that runs `command`: starts it, and returns its slot. Throws as start() does.
+    std::size_t add(std::vector<std::string> command);
 
     std::size_t size() const noexcept;
 
@@ -49,6 +60,27 @@ public:
     /// throws std::runtime_error when none is left that could.
     asio::awaitable<void> each(std::vector<std::size_t> order,
                                std::function<asio::awaitable<void>(std::size_t slot)> greet);
+
+    /// Puts another worker in this slot, without a moment in which nobody serves there: starts one
+    /// beside the one that is there and, when it has what it needs (each), gives it the place; from
+    /// then on the old one is nobody's. It is to be told by its own protocol to leave; after the
+    /// grace its channel is closed.
+    ///
+    /// Returns the process that is to leave (null when the place was empty); or nothing: its
+    /// successor has not got so far within `limit`, is killed, and all is as before. Throws
+    /// std::system_error when none could be started.
+    asio::awaitable<std::optional<std::shared_ptr<ipc::child_process>>>
+    renew(std::size_t slot, std::chrono::milliseconds limit);
+
+    /// It has been told to leave, by its own protocol: no other one comes when it ends, and after
+    /// the grace its channel is closed.
+    void retire(const ipc::child_process& which);
+
+    /// This worker has acknowledged or answered a connection, by the protocol of whoever uses this.
+    void count(const ipc::child_process& by);
+
+    /// Kills it, unless it has ended; `fault` says why, for the user: "has answered nothing".
+    void kill(const ipc::child_process& which, const std::string& fault);
 
     /// Is the worker of this slot there, running and listening to us?
     bool serves(std::size_t slot) const;
@@ -76,6 +108,14 @@ public:
                                            std::function<ipc::value(std::size_t slot)> body);
 
     const tally& counted() const;
+
+    /// The same for whoever hands connections over by other means than hand_over().
+    tally& books();
+
+    const options& given() const;
+
+    /// True from the beginning of stop(): nobody is replaced any more.
+    bool stopping() const;
 
     /// Lets connections that are on their way arrive (options::time_to_arrive), then closes every
     /// channel, which tells the workers to finish; SIGTERM and SIGKILL follow, see options::grace.

@@ -3,6 +3,7 @@
 
 #include "event.hpp"
 #include "once_a_second.hpp"
+#include "workers/lives.hpp"
 #include "workers/options.hpp"
 #include "workers/tally.hpp"
 
@@ -44,6 +45,9 @@ struct pool_state {
 
     /// Takes what a worker says; empty when nobody has asked.
     std::function<void(std::size_t slot, ipc::message said)> on_message;
+
+    /// What somebody wants to know of each worker process.
+    lives watched;
 
     once_a_second may_warn;
 };

@@ -47,6 +47,7 @@ class restart_policy {
 public:
     explicit restart_policy(restart_options options = {}, unsigned seed = std::random_device{}());
 
+    // [decisions]
     /// How long to wait before the next start; nullopt: give the place up.
     std::optional<std::chrono::milliseconds> after(const life& ended);
 
@@ -55,6 +56,7 @@ public:
 
     /// In a row, up to now.
     int failures() const noexcept { return failures_; }
+    // [/decisions]
 
 private:
     std::optional<std::chrono::milliseconds> next_delay();

@@ -46,11 +46,14 @@ awaitable<bool> expires(asio::steady_timer& timer)
 
 } // namespace
 
-worker::worker(std::shared_ptr<pool_state> pool, std::size_t slot)
+worker::worker(std::shared_ptr<pool_state> pool, std::size_t slot, std::vector<std::string> command)
     : pool_(std::move(pool)),
       slot_(slot),
+      command_(command.empty() ? pool_->given.commands[slot % pool_->given.commands.size()]
+                               : std::move(command)),
       policy_(pool_->given.restart),
       backoff_(pool_->executor),
+      leave_(pool_->executor),
       patience_(pool_->executor),
       last_words_(pool_->executor)
 {
@@ -72,7 +75,7 @@ bool worker::serves() const noexcept
 
 bool worker::may_serve_later() const noexcept
 {
-    const bool replaced = pool_->given.respawn && !pool_->stopping;
+    const bool replaced = pool_->given.respawn && !pool_->stopping && !is_last_;
     return state_ == state::greeting || (state_ != state::empty && !serves() && replaced);
 }
 
@@ -93,16 +96,27 @@ void worker::start_process()
         if (const auto self = weak.lock())
             self->kill_overdue();
     };
-    const auto& commands = pool_->given.commands;
+    auto environment = pool_->given.environment;
+    if (pool_->watched.environment)
+        for (auto& variable : pool_->watched.environment())
+            environment.push_back(std::move(variable));
     child_ = std::make_shared<ipc::child_process>(ipc::child_process::start(
-        pool_->executor, commands[slot_ % commands.size()], std::move(channel)));
+        pool_->executor, command_, std::move(channel), std::move(environment)));
     started_ = clock::now();
     served_ = false;
     fault_.clear();
     pool_->counted.acknowledged.emplace_back(pid(), 0);
     become(state::ready);
+    if (pool_->watched.started)
+        pool_->watched.started(slot_, child_);
     if (pool_->greet)
         greet();
+}
+
+void worker::start_on_trial()
+{
+    is_last_ = true;
+    start();
 }
 
 // ---- its lives ---------------------------------------------------------------------------------
@@ -133,6 +147,9 @@ awaitable<ipc::exit_status> worker::live_once()
         asio::detached);
     co_await listen(child);
     last_words_.cancel();
+    leave_.cancel();
+    if (pool_->watched.disconnected)
+        pool_->watched.disconnected(*child);
     if (child->running()) {
         if (state_ != state::killed)
             become(state::finishing);
@@ -143,6 +160,8 @@ awaitable<ipc::exit_status> worker::live_once()
     const auto status = co_await child->exited();
     patience_.cancel();
     stopped_.reset();
+    if (pool_->watched.exited)
+        pool_->watched.exited(*child, status);
     child_.reset();
     become(state::backoff);
     co_return status;
@@ -206,7 +225,9 @@ awaitable<bool> worker::replace(pid_t dead, ipc::exit_status status)
     const auto left = [this] { return std::to_string(pool_->serving) + " left"; };
     std::string what = "worker " + std::to_string(dead) + " " +
                        (fault_.empty() ? ipc::to_string(status) : fault_ + " and was killed");
-    if (!pool_->given.respawn) {
+    if (is_last_ && fault_.empty() && status.clean())
+        co_return false; // as it was told
+    if (!pool_->given.respawn || is_last_) {
         pool_->log(what + "; " + left());
         co_return false;
     }
@@ -225,7 +246,7 @@ awaitable<bool> worker::replace(pid_t dead, ipc::exit_status status)
             pool_->log(what + "; another one in " + std::to_string(delay->count()) + " ms");
         backoff_.expires_after(*delay);
         co_await expires(backoff_);
-        if (pool_->stopping)
+        if (pool_->stopping || is_last_)
             co_return false;
         try {
             start_process();
@@ -330,6 +351,19 @@ void worker::stop()
     if (child_)
         child_->channel.close();
     backoff_.cancel();
+}
+
+void worker::retire()
+{
+    is_last_ = true;
+    backoff_.cancel();
+    if (!child_)
+        return;
+    leave_.expires_after(pool_->given.grace);
+    leave_.async_wait([weak = weak_from_this(), child = child_](std::error_code cancelled) {
+        if (const auto self = weak.lock(); !cancelled && self && self->child_ == child)
+            child->channel.close();
+    });
 }
 
 void worker::abandon() noexcept

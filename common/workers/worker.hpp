@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 namespace workers {
 
@@ -43,7 +44,9 @@ enum class state {
 
 class worker : public std::enable_shared_from_this<worker> {
 public:
-    worker(std::shared_ptr<pool_state> pool, std::size_t slot);
+    /// Runs `command`; when that is empty, the one that the pool's options have for this slot.
+    worker(std::shared_ptr<pool_state> pool, std::size_t slot,
+           std::vector<std::string> command = {});
 
     /// The first life. Returns when the program runs; what follows happens by itself, until the
     /// place is empty for good. Throws std::system_error, and the place is empty.
@@ -86,6 +89,22 @@ public:
     /// In order: closes its channel, and no other one comes. It may finish.
     void stop();
 
+    /// No other one comes when it ends, which it is told by other means than its channel; that is
+    /// closed after the grace. From then on it does not count as serving.
+    void retire();
+
+    /// Takes back the first half of that: it is one like any other.
+    void stay() { is_last_ = false; }
+
+    /// A place with the same slot and command, and nobody in it.
+    std::shared_ptr<worker> another() const
+    {
+        return std::make_shared<worker>(pool_, slot_, command_);
+    }
+
+    /// A worker to be tried: no other one comes when it ends, unless it is to stay.
+    void start_on_trial();
+
     /// At once: kills it, and no other one comes.
     void abandon() noexcept;
 
@@ -105,8 +124,10 @@ private:
 
     const std::shared_ptr<pool_state> pool_;
     const std::size_t slot_;
+    const std::vector<std::string> command_;
 
     state state_ = state::empty;
+    bool is_last_ = false;                      // no other one comes
     std::shared_ptr<ipc::child_process> child_; // null in empty and backoff
     std::chrono::steady_clock::time_point started_;
     bool served_ = false; // it has acknowledged something
@@ -114,6 +135,7 @@ private:
     restart_policy policy_;
 
     asio::steady_timer backoff_;
+    asio::steady_timer leave_;                  // of one that retires, until we hang up
     asio::steady_timer patience_;               // in finishing
     asio::steady_timer last_words_;             // after its end
     std::optional<asio::steady_timer> stopped_; // while it is: until that has lasted too long

@@ -1,10 +1,13 @@
 // A pool of workers, from inside: what no program shows.
 #include "pool_fixture.hpp"
 
+#include "event.hpp"
+
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <set>
 
@@ -46,6 +49,54 @@ TEST_F(Pool, ACommandThatCannotBeRunLeavesNoneRunning)
         context.run();
     }
     EXPECT_EQ(ipc_test::open_descriptors(), before);
+}
+
+TEST_F(Pool, ARenewedPlaceHasAnotherWorkerAndTheOldOneEndsWithinTheGrace)
+{
+    workers::pool pool(context.get_executor(), options_for({}));
+    pool.add(shell("read line <&3; exit 0")); // until its channel ends
+    const auto before = pool.pids().at(0);
+    std::optional<std::shared_ptr<ipc::child_process>> old;
+    const auto renew = [&]() -> awaitable<void> { old = co_await pool.renew(0, support::a_while); };
+    EXPECT_EQ(complete(renew()), "");
+    ASSERT_TRUE(old && *old);
+    EXPECT_EQ((*old)->pid(), before);
+    EXPECT_NE(pool.pids().at(0), before);
+    EXPECT_FALSE(is_gone(before)) << "who it belongs to tells it to leave";
+    EXPECT_TRUE(run_until([&] { return is_gone(before); }));
+    EXPECT_EQ(said, "");
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
+TEST_F(Pool, APlaceWhoseSuccessorEndsKeepsItsWorker)
+{
+    workers::pool pool(context.get_executor(), options_for({}));
+    bool never = false;
+    event changed(context.get_executor());
+    pool.add(shell("mkdir " + testing::TempDir() + "renew.$PPID || exit 1; read line <&3"));
+    const auto before = pool.pids();
+    ASSERT_TRUE(run_until([&] {
+        return std::filesystem::exists(testing::TempDir() + "renew." + std::to_string(::getpid()));
+    }));
+    // Nobody who comes now ever gets what it needs.
+    EXPECT_EQ(complete(pool.each({},
+                                 [&](std::size_t) -> awaitable<void> {
+                                     co_await changed.wait_until([&] { return never; });
+                                 })),
+              "");
+    std::optional<std::shared_ptr<ipc::child_process>> old;
+    bool is_done = false;
+    const auto renew = [&]() -> awaitable<void> {
+        old = co_await pool.renew(0, support::a_while);
+        is_done = true;
+    };
+    EXPECT_EQ(complete(renew()), "");
+    std::filesystem::remove(testing::TempDir() + "renew." + std::to_string(::getpid()));
+    EXPECT_TRUE(is_done);
+    EXPECT_FALSE(old);
+    EXPECT_EQ(pool.pids(), before);
+    EXPECT_TRUE(has_said("exited with code 1")) << said;
+    EXPECT_EQ(complete(pool.stop()), "");
 }
 
 // ---- replacing ---------------------------------------------------------------------------------
