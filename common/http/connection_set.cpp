@@ -63,6 +63,8 @@ void connection_set::remove(std::size_t slot)
 {
     slots_[slot].reset();
     free_slots_.push_back(slot);
+    if (on_ended)
+        on_ended();
     if (size() == 0 && shared_.closing_since) {
         sweep_timer_.cancel();
         sweeping_ = false;

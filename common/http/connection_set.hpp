@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -35,6 +36,8 @@ public:
 
     std::size_t size() const noexcept { return slots_.size() - free_slots_.size(); }
     const server_counters& counters() const noexcept { return shared_.counters; }
+
+    std::function<void()> on_ended; ///< called for each connection; may be empty
 
 private:
     using clock = std::chrono::steady_clock;

@@ -44,6 +44,11 @@ std::size_t server::connections() const noexcept
     return connections_->size();
 }
 
+void server::on_connection_ended(std::function<void()> handler)
+{
+    connections_->on_ended = std::move(handler);
+}
+
 const server_counters& server::counters() const noexcept
 {
     return connections_->counters();

@@ -85,6 +85,10 @@ public:
     void close_all_connections();
 
     std::size_t connections() const noexcept; ///< how many are open
+
+    /// Calls `handler` whenever one of the connections has ended, however. It must not throw.
+    void on_connection_ended(std::function<void()> handler);
+
     const server_counters& counters() const noexcept;
 
 private:
