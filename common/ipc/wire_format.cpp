@@ -77,6 +77,9 @@ line decode(std::string_view text)
     // what sending a handle costs this process in memory requests.
     if (text == acknowledgement_line.substr(0, acknowledgement_line.size() - 1))
         return acknowledgement{};
+    if (text.starts_with('\2')) // and it wants it before ours, too
+        throw protocol_error("Bun's mark (a byte 2) before an internal message: Bun's cluster is "
+                             "not understood here");
     auto checked = check_json(text);
     const auto members = members_of(checked.text);
     if (!is_internal(members.cmd))

@@ -103,6 +103,16 @@ TEST(WireFormat, KnowsTheProtocolsOwnHoweverTheyAreSpelled)
     EXPECT_TRUE(is(R"({"cmd":["NODE_HANDLE_ACK"]})", wire::user_message{ipc::value("")}));
 }
 
+TEST(WireFormat, NamesBunWhoseInternalMessagesHaveAMark)
+{
+    try {
+        wire::decode("\2{\"cmd\":\"NODE_CLUSTER\",\"act\":\"online\",\"seq\":0}");
+        ADD_FAILURE();
+    } catch (const ipc::protocol_error& error) {
+        EXPECT_NE(string(error.what()).find("Bun"), string::npos) << error.what();
+    }
+}
+
 TEST(WireFormat, WritesWhatNodeReads)
 {
     EXPECT_EQ(wire::encode("a\nb é"), "\"a\\nb é\"\n");
