@@ -14,6 +14,7 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
@@ -72,8 +73,12 @@ public:
             finished = true;
         });
         try {
-            while (!finished && (ready_ || !stopping_)) // stopped while still starting: that is all
+            while (!finished &&
+                   (ready_ || !stopping_)) { // stopped while still starting: that is all
                 context_.run_one();
+                if (cannot_listen_ && !ready_)
+                    throw user_error(*cannot_listen_);
+            }
         } catch (...) { // a server that can no longer accept
             failure = std::current_exception();
         }
@@ -83,7 +88,7 @@ public:
             const auto deadline = std::chrono::steady_clock::now() + drain_limit;
             while (open_conversations > 0 && context_.run_one_until(deadline) > 0) {
             }
-            return ok;
+            return has_failed_ ? failed : ok;
         }
         try {
             std::rethrow_exception(failure);
@@ -111,6 +116,19 @@ public:
         }
     }
 
+    void cannot_listen(const std::error_code& error) override
+    {
+        if (!cannot_listen_)
+            cannot_listen_ = why_not_listening(std::system_error(error));
+    }
+
+    void on_signal(int number, std::function<void()> handler) override
+    {
+        auto& signals =
+            *signals_.emplace_back(std::make_unique<asio::signal_set>(context_, number));
+        wait_for(signals, std::move(handler));
+    }
+
     workers::options worker_options() override
     {
         workers::options result;
@@ -120,6 +138,8 @@ public:
         result.in_flight = options_.in_flight;
         result.respawn = options_.respawn;
         result.trace = options_.trace;
+        if (!description_.policies.empty())
+            result.environment.push_back("PORT=" + std::to_string(options_.port));
         result.log = [this](const std::string& what) {
             note(description_.name + ": " + with_colour(what));
         };
@@ -128,13 +148,36 @@ public:
 
     void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) override
     {
+        ready(net::to_string(address), client_command(address.port()), pids);
+    }
+
+    void ready(const std::string& address, int port, const std::vector<pid_t>& pids) override
+    {
+        if (port < 0)
+            return ready(address,
+                         "curl --unix-socket " + shell_word(address) + " http://localhost/", pids);
+        ready(asio::ip::tcp::endpoint(asio::ip::make_address(address),
+                                      static_cast<std::uint16_t>(port)),
+              pids);
+    }
+
+    void say(const std::string& what) override { note(description_.name + ": " + what); }
+
+    void fail(const std::string& what) override
+    {
+        has_failed_ = true;
+        say(what);
+    }
+
+    void ready(const std::string& where, const std::string& command, const std::vector<pid_t>& pids)
+    {
         ready_ = true;
         remember_slots(pids);
-        std::string line = "listening on " + net::to_string(address);
+        std::string line = "listening on " + where;
         line += pids.empty() ? ", no workers yet: each connection gets its own" : ", workers";
         for (const auto pid : pids)
             line += ' ' + (pid == 0 ? "-" : with_colour(pid, std::to_string(pid)));
-        note(line + "; try: " + client_command(address.port()));
+        note(line + "; try: " + command);
     }
 
     awaitable<void> until_stopped(workers::pool& work) override
@@ -177,6 +220,16 @@ public:
     }
 
 private:
+    static void wait_for(asio::signal_set& signals, std::function<void()> handler)
+    {
+        signals.async_wait([&signals, handler = std::move(handler)](std::error_code error, int) {
+            if (error)
+                return;
+            handler();
+            wait_for(signals, handler);
+        });
+    }
+
     void remember_slots(const std::vector<pid_t>& pids)
     {
         for (std::size_t slot = 0; slot < pids.size(); ++slot)
@@ -281,6 +334,9 @@ private:
     stop_signals stop_signals_;
     orphans orphans_;
     event stop_; // wakes until_stopped
+    std::vector<std::unique_ptr<asio::signal_set>> signals_;
+    std::optional<std::string> cannot_listen_;
+    bool has_failed_ = false; // and goes on all the same
     bool ready_ = false;
     bool stopping_ = false;
     bool lost_ = false;
@@ -313,6 +369,8 @@ child_exit_code(int argc, char** argv,
     try {
         prepare_environment(service_output);
         check_waiting();
+        const char* unique_id = std::getenv("NODE_UNIQUE_ID"); // it goes with the channel
+        const int id = unique_id ? std::atoi(unique_id) : 0;
         asio::io_context context{1};
         std::optional<ipc::channel> parent;
         try {
@@ -323,7 +381,7 @@ child_exit_code(int argc, char** argv,
                  " starts it and leaves it a channel");
             return bad_usage;
         }
-        const auto options = parse_child(argc, argv);
+        const auto options = parse_child(argc, argv, id);
 
         std::exception_ptr failure;
         bool finished = false;

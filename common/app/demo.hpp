@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace app {
@@ -30,8 +31,25 @@ public:
     /// --workers, --child, --ack-timeout, --respawn and --trace, for a pool.
     virtual workers::options worker_options() = 0;
 
+    /// Turns what a worker has met when it asked for a server into a failure of the demo, with the
+    /// text that listen() has for it; once, and before ready().
+    virtual void cannot_listen(const std::error_code& error) = 0;
+
+    /// Calls `handler` for each signal of this number.
+    virtual void on_signal(int number, std::function<void()> handler) = 0;
+
     /// The ready line, on stderr: every worker holds what it needs. `pids` in slot order.
     virtual void ready(const asio::ip::tcp::endpoint& address, const std::vector<pid_t>& pids) = 0;
+
+    /// The same for a server that is elsewhere: `port` -1 means that `address` is a Unix path.
+    virtual void ready(const std::string& address, int port, const std::vector<pid_t>& pids) = 0;
+
+    /// A line for the user, on stderr.
+    virtual void say(const std::string& what) = 0;
+
+    /// The same of something that has gone wrong, while the service goes on: its exit code will be
+    /// 1.
+    virtual void fail(const std::string& what) = 0;
 
     /// Completes on Ctrl-C, SIGTERM or SIGHUP; a second signal ends the process at once, and the
     /// kernel its children (app/signals.hpp). Throws when the last worker is gone and none will

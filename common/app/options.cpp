@@ -164,6 +164,13 @@ void add_service(CLI::App& command, const demo_description& description, demo_op
     }
     if (description.workers_accept)
         add_accept(command, accept);
+    if (!description.policies.empty()) {
+        options.policy = description.policies.front();
+        command.add_option("--policy", options.policy, "which child gets a connection")
+            ->check(CLI::IsMember(description.policies))
+            ->type_name("P")
+            ->capture_default_str();
+    }
     command
         .add_option("--child", children,
                     "a program to run as worker instead of ours, 'node child.js' say; repeatable: "
@@ -260,12 +267,16 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     if (options.in_flight == 0)
         options.in_flight = options.own_children ? 32 : 1;
     if (options.own_children) {
-        std::vector<std::string> own{own_executable() + "_child", "--ends-with-all", "--delay",
+        std::vector<std::string> own{own_executable() + "_child", "--delay",
                                      std::to_string(options.delay.count())};
         if (description.workers_accept) {
             own.emplace_back("--accept");
             own.push_back(options.workers > 1 ? accept : "race"); // one has nobody to step back for
         }
+        if (description.policies.empty())
+            own.emplace_back("--ends-with-all");
+        else
+            own.insert(own.end(), {"--host", options.host, "--port", std::to_string(options.port)});
         if (description.http)
             for (const auto& [flag, value] :
                  {std::pair<const char*, std::size_t>{"--headers-timeout",
@@ -282,12 +293,19 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     return options;
 }
 
-child_options parse_child(int argc, char** argv)
+child_options parse_child(int argc, char** argv, int unique_id)
 {
     CLI::App command("started by its main, which leaves it a channel", argv[0]);
     command.allow_extras();
     child_options options;
     add_milliseconds(command, "--delay", options.delay, "before answering");
+    options.unique_id = unique_id;
+    if (unique_id != 0) {
+        command.add_option("--host", options.host, "address to listen on")->transform(a_host);
+        command.add_option("--port", options.port, "port to listen on")
+            ->envname("PORT")
+            ->check(between(0, 65535));
+    }
     command.add_flag("--ends-with-all", options.ends_with_all,
                      "when the parent hangs up, it does so on all who share the server");
     std::string accept;

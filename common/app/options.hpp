@@ -26,10 +26,11 @@ struct demo_description {
     std::string about;  ///< one sentence for --help
     std::string client; ///< "net_client"
     std::chrono::milliseconds delay{100};
-    std::vector<std::string> modes{}; ///< the first is the default; empty: no --mode
-    bool workers_accept = false;      ///< has --accept
-    bool http = false;                ///< has the flags of http::server_options
-    bool service = true;              ///< listens and has workers, and the flags for that
+    std::vector<std::string> modes{};    ///< the first is the default; empty: no --mode
+    bool workers_accept = false;         ///< has --accept
+    bool http = false;                   ///< has the flags of http::server_options
+    bool service = true;                 ///< listens and has workers, and the flags for that
+    std::vector<std::string> policies{}; ///< as modes; the workers listen, and are told where
 };
 
 struct demo_options {
@@ -39,6 +40,7 @@ struct demo_options {
     std::size_t workers = 4;
     std::chrono::milliseconds delay{100};
     std::string mode;
+    std::string policy;
     std::vector<std::vector<std::string>> children; ///< commands to run as workers, never empty
     bool own_children = true;                       ///< no --child was given: it is our own
     std::size_t in_flight = 0; ///< handles to a worker that it has not acknowledged yet
@@ -49,6 +51,9 @@ struct demo_options {
 };
 
 struct child_options {
+    std::string host;          ///< where a worker of a cluster listens; empty: everywhere
+    std::uint16_t port = 8888; ///< unless --port or PORT in the environment say otherwise
+    int unique_id = 0;         ///< NODE_UNIQUE_ID; 0: whoever started us is no cluster
     std::chrono::milliseconds delay{100};
     net::accepting accept = net::accepting::step_back;
     bool ends_with_all = false; ///< the parent hangs up on all its children at once: our main does
@@ -75,9 +80,10 @@ struct exit_now {
 };
 
 /// These three throw exit_now. A child ignores positional arguments: a Node parent may start it as
-/// fork('some.js', {execPath: 'build/demos/http_cluster_child', execArgv: []}).
+/// fork('some.js', {execPath: 'build/demos/http_cluster_child', execArgv: []}). One with a
+/// `unique_id` (not 0) is a worker of a cluster, and knows --host and --port.
 demo_options parse_demo(int argc, char** argv, const demo_description& description);
-child_options parse_child(int argc, char** argv);
+child_options parse_child(int argc, char** argv, int unique_id);
 client_options parse_client(int argc, char** argv, const std::string& name, bool http);
 
 /// The path of this process's executable, whatever argv[0] says, and without /proc too.

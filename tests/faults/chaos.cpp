@@ -407,9 +407,9 @@ scenario ours(const string& name, const string& mode = "")
     scenario result{.title = name + (mode.empty() ? "" : " --mode " + mode),
                     .command = {demo(name), "--respawn", "--ack-timeout",
                                 std::to_string(ack_timeout.count()), "--workers", worker_count},
-                    .http = name == "http_cluster",
+                    .http = name.ends_with("cluster"),
                     .one_reply = mode != "all",
-                    .books = name == "socket_fanout" && mode.empty()};
+                    .books = (name == "socket_fanout" && mode.empty()) || name == "cluster"};
     if (!mode.empty())
         result.command.insert(result.command.end(), {"--mode", mode});
     for (const auto& child : {own, own, own, garbage})
@@ -422,7 +422,7 @@ scenario in_node(const string& name, const string& script = "main")
     scenario result{.title = "Node: " + name + "/" + script + ".js",
                     .command = {node(), fixture("interop/node/" + name + "/" + script + ".js"),
                                 "--delay", "5", "--quiet", "--workers", worker_count},
-                    .http = name == "http_cluster",
+                    .http = name.ends_with("cluster"),
                     .ours = false};
     // Whoever gave its only listener away cannot replace a worker, and is started again when all
     // are gone: Node has no way to keep a listening socket without accepting from it.
@@ -474,7 +474,7 @@ int main(int argc, char** argv)
                 "descriptors", "accepted = to workers + closed");
     bool good = true;
     for (const auto& what : {ours("socket_fanout"), ours("socket_fanout", "all"),
-                             ours("server_handoff"), ours("http_cluster")})
+                             ours("server_handoff"), ours("http_cluster"), ours("cluster")})
         if (only.empty() || what.title == only)
             good = run(what, time, relentless) && good;
     if (with_node)

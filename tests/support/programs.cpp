@@ -200,7 +200,7 @@ bool is_usual(pid_t worker, const descriptor_counts_by_kind& kinds)
     if (command.starts_with(node()))
         return true;
     const auto is = [&](const char* name) { return command.find(name) != std::string::npos; };
-    const std::size_t epolls = is("http_cluster_child") || is("server_handoff_child") ? 2 : 1;
+    const std::size_t epolls = is("cluster_child") || is("server_handoff_child") ? 2 : 1;
     return std::all_of(kinds.begin(), kinds.end(), [&](const auto& entry) {
         const auto& [kind, count] = entry;
         return kind == "anon_inode:[eventpoll]" ? count <= epolls
@@ -281,7 +281,7 @@ pid_t parse_http_reply(const std::string& body)
 connection open_client(const std::string& demo_name, std::uint16_t port)
 {
     auto client = connect(port);
-    if (demo_name == "http_cluster")
+    if (demo_name.ends_with("cluster"))
         client.send("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     return client;
 }
