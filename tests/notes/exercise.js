@@ -12,7 +12,7 @@ const root = path.join(__dirname, '../..')
 const unforgiving = { GLIBC_TUNABLES: 'glibc.malloc.perturb=90:glibc.malloc.tcache_count=0' }
 
 // How a program of ours, Node or the C++ library begins a line that says that something went wrong.
-const complaint = /^(?:\[\d+\] |(?:socket_fanout|server_handoff|http_cluster)(?:_child)?: |terminate called|Uncaught |\s+at .*:\d+:\d+|\w*Error\b)/
+const complaint = /^(?:\[\d+\] |(?:socket_fanout|server_handoff|(?:http_)?cluster)(?:_child)?: |terminate called|Uncaught |\s+at .*:\d+:\d+|\w*Error\b)/
 
 const lines_shown = 25 // of what a command said, when a test fails
 

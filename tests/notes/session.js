@@ -6,7 +6,7 @@ const net = require('net')
 const os = require('os')
 const path = require('path')
 
-const programs = /(?<=^|[\s;&|(])(?:build\/demos\/(?:socket_fanout|server_handoff|http_cluster)|build\/clients\/\w+|node (?:--\S+ )?tests\/interop\/node\/(?:\w+\/(?:cluster_)?main|\w+_client)\.js)(?=$|[\s;&|)])/g
+const programs = /(?<=^|[\s;&|(])(?:build\/demos\/(?:socket_fanout|server_handoff|(?:http_)?cluster)|build\/clients\/\w+|node (?:--\S+ )?tests\/interop\/node\/(?:\w+\/(?:cluster_)?main|\w+_client)\.js)(?=$|[\s;&|)])/g
 
 const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
 
