@@ -145,12 +145,15 @@ awaitable<address_info> primary::state::listening()
     const auto self = shared_from_this();
     std::vector<std::size_t> all(pool->size());
     std::iota(all.begin(), all.end(), std::size_t{0});
-    co_await pool->each(std::move(all),
-                        [weak = weak_from_this()](std::size_t slot) -> awaitable<void> {
-                            if (const auto its = weak.lock())
-                                return its->until_listening(slot);
-                            throw ipc::channel_closed();
-                        });
+    // With a name: g++ 12 destroys a closure twice that is made within what is awaited.
+    std::function<awaitable<void>(std::size_t)> greet = [weak =
+                                                             weak_from_this()](std::size_t slot) {
+        const auto its = weak.lock();
+        if (!its)
+            throw ipc::channel_closed();
+        return its->until_listening(slot);
+    };
+    co_await pool->each(std::move(all), std::move(greet));
     co_return first_address_.value_or(address_info{});
 }
 
@@ -307,12 +310,14 @@ awaitable<void> primary::state::stop()
         });
     const auto arrived = wake_after(pool->given().time_to_arrive);
     co_await changed.wait_until([&] { return *draining == 0 || clock::now() >= arrived.expiry(); });
-    for (const auto& worker : std::vector(members_))
+    const auto all = members_; // which changes meanwhile
+    for (const auto& worker : all)
         leave(worker);
     const auto gone = wake_after(pool->given().grace);
     co_await changed.wait_until([&] { return is_empty() || clock::now() >= gone.expiry(); });
     co_await pool->stop();
-    for (const auto& [key, one] : std::exchange(servers_, {}))
+    const auto servers = std::exchange(servers_, std::map<std::string, asked_for>());
+    for (const auto& [key, one] : servers)
         co_await one.policy->end();
 }
 

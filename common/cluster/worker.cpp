@@ -310,7 +310,8 @@ awaitable<void> worker::told_to_disconnect()
 awaitable<void> worker::disconnect()
 {
     const auto its = process_;
-    for (const auto& [key, one] : std::map(its->servers))
+    const auto servers = its->servers; // which changes meanwhile
+    for (const auto& [key, one] : servers)
         if (const auto server = one.lock())
             server->close();
     if (its->primary_is_gone)

@@ -54,17 +54,16 @@ awaitable<void> cluster_main(app::demo& demo)
         primary.on_refused([&](const auto&, const auto&, auto why) { demo.cannot_listen(why); });
     for (std::size_t i = 0; i < options.workers; ++i)
         primary.fork(options.children[i % options.children.size()]);
-
-    const auto address = co_await primary.listening();
     // [/fork]
-    app::print("server is start");
-    demo.ready(address.address, address.port, primary.pool().pids());
     demo.on_signal(SIGUSR2, [&] {
         if (primary.is_reloading())
             demo.say("a reload is under way already");
         else
             app::spawn(demo.executor(), reload(demo, primary));
     });
+    const auto address = co_await primary.listening();
+    app::print("server is start");
+    demo.ready(address.address, address.port, primary.pool().pids());
     co_await demo.until_stopped(primary.pool());
     co_await primary.stop();
     demo.print_tally(primary.counted());
