@@ -90,7 +90,9 @@ void worker::start_process()
 {
     auto channel = pool_->given.channel();
     channel.in_flight = std::clamp<std::size_t>(
-        posix::free_descriptors() / (2 * pool_->given.count), 1, pool_->given.in_flight);
+        posix::free_descriptors() /
+            (2 * std::max<std::size_t>(pool_->filled + 1, pool_->given.count)),
+        1, pool_->given.in_flight);
     channel.takes_handles = static_cast<bool>(pool_->on_message);
     channel.on_ack_overdue = [weak = weak_from_this()] {
         if (const auto self = weak.lock())
