@@ -13,7 +13,8 @@ struct help_option {
     std::string about; ///< what it is for, of any length, without line ends
 };
 
-/// Flags on the left, what they are for on the right, broken between words so that no line has more
+/// Flags on the left (a choice of words may go on behind a comma), what they are for on the right,
+/// broken between words so that no line has more
 /// than `width` columns if its longest word allows that. Where flags are too long for the left, or
 /// `width` is too small for two columns, it follows on the next line. One byte is taken for one
 /// column.

@@ -111,7 +111,7 @@ test('check: so does ./run, from any folder', () => {
   const { status, stdout, stderr } = run()
   assert.strictEqual(status, 0, stdout + stderr)
   assert.match(stdout, /^  [ ✓] 2\.1  observe  how many sockets\?\n/)
-  assert.match(stdout, / of 21 have passed here\. One of them:  \.\/run check \d\.\d\n$/)
+  assert.match(stdout, / of \d+ have passed here\. One of them:  \.\/run check \d\.\d\n$/)
   assert.strictEqual(run('9.9').status, 2)
 })
 
