@@ -1,5 +1,5 @@
-// What one hand-over costs in system calls, when nothing else happens: exactly. Under load several
-// connections share some of them; ./run bench shows how many.
+// What one hand-over, one connection or one request costs in system calls, when nothing else
+// happens: exactly. Under load several share some of them; ./run bench shows how many.
 #include "support/proc_fs.hpp"
 #include "support/programs.hpp"
 #include "support/tcp.hpp"
@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 #include <sstream>
@@ -20,48 +21,86 @@ namespace {
 
 using calls = std::map<string, int>;
 
-// How often somebody waits, sets the clock he waits for, or looks whether the client has ended, is
-// a matter of time; and what memory is got from the kernel is not for us to say.
-const std::set<string> not_counted{"brk",     "epoll_wait", "epoll_pwait2",   "futex",
-                                   "madvise", "mmap",       "mprotect",       "mremap",
-                                   "munmap",  "recvfrom",   "timerfd_settime"};
+// How often somebody waits, or sets the clock he waits for, is a matter of time; and what memory is
+// got from the kernel is not for us to say.
+const std::set<string> not_counted{"brk",     "epoll_wait",     "epoll_pwait2", "futex",
+                                   "madvise", "mmap",           "mprotect",     "mremap",
+                                   "munmap",  "timerfd_settime"};
 
-class HandOverCalls : public testing::Test {
+class SystemCalls : public testing::Test {
 protected:
-    HandOverCalls()
+    SystemCalls()
         : file(std::filesystem::temp_directory_path() /
-               ("hand_over_calls_" + std::to_string(::getpid())))
+               ("system_calls_" + std::to_string(::getpid())))
     {
     }
-    ~HandOverCalls() override { std::filesystem::remove(file); }
+    ~SystemCalls() override { std::filesystem::remove(file); }
 
-    /// A client that says at once that it will say nothing, and waits until nobody holds its
-    /// connection.
-    static void one_client(const running_demo& main)
+    using serving = std::function<void(const running_demo&)>;
+
+    /// What each of the things that `serve` has done costs a main and its one worker: it is called
+    /// in two runs, with 2 of them to do and with 10, and the difference counts.
+    /// `but_for` is not looked at.
+    calls of_each(const string& name, const std::function<void(const running_demo&, int)>& serve,
+                  const string& but_for = "")
     {
-        auto client = connect(main.port);
-        client.end_sending();
-        EXPECT_EQ(parse_reply(client.read_to_end()).pid, main.workers[0]);
-        EXPECT_TRUE(eventually([&] { return open_connections(main.port) == 0; }));
+        constexpr int few = 2;
+        constexpr int more = 8;
+        const auto of_few = all(name, [&](const auto& main) { serve(main, few); });
+        calls each;
+        for (const auto& [call, count] :
+             all(name, [&](const auto& main) { serve(main, few + more); })) {
+            if (call == but_for)
+                continue;
+            const auto others = of_few.contains(call) ? of_few.at(call) : 0;
+            EXPECT_EQ((count - others) % more, 0) << call << ": " << others << ", then " << count;
+            if (count != others)
+                each[call] = (count - others) / more;
+        }
+        return each;
     }
 
-    /// All that a main and its one worker call for so many clients, one after the other.
-    calls all_calls(int clients) const
+    /// The worker has done all there is to do. As long as it is in ptrace(2)'s hands it is stopped.
+    static void wait_until_at_rest(const running_demo& main)
+    {
+        EXPECT_TRUE(eventually([&] { return sleeps(main.workers[0]); }));
+    }
+
+    static void wait_until_it_holds(std::size_t connections, const running_demo& main)
+    {
+        EXPECT_TRUE(eventually([&] { return open_connections(main.port) == connections; }));
+        wait_until_at_rest(main);
+    }
+
+    const string file;
+
+private:
+    /// From the first connection that is accepted until they are told to stop. How they start and
+    /// end depends on who comes first.
+    calls all(const string& name, const serving& serve) const
     {
         pid_t main_pid = 0;
         {
-            running_demo main({"/usr/bin/env", "strace", "-f", "-qq", "-o", file,
-                               demo("socket_fanout"), "--port", "0", "--quiet", "--workers", "1",
-                               "--delay", "0", "--ack-timeout", "0"});
+            running_demo main({"/usr/bin/env", "strace", "-f", "-qq", "-o", file, demo(name),
+                               "--port", "0", "--quiet", "--workers", "1", "--delay", "0",
+                               "--ack-timeout", "0"});
             main_pid = children(main.pid()).front();
-            for (int i = 0; i < clients; ++i)
-                one_client(main);
+            main.running_demo::wait_until_at_rest();
+            wait_until_at_rest(main);
+            serve(main);
             ::kill(main_pid, SIGTERM);
             main.wait_exit();
         }
         calls result;
         std::ifstream lines(file);
+        bool is_serving = false;
         for (string line; std::getline(lines, line);) {
+            if (line.find("--- SIGTERM") != string::npos)
+                break;
+            if (line.find(" accept4(") != string::npos && line.find("EINVAL") == string::npos)
+                is_serving = true; // it was tried before there was a listener, too
+            if (!is_serving)
+                continue;
             std::istringstream words(line);
             pid_t pid = 0;
             string call;
@@ -72,21 +111,22 @@ protected:
         }
         return result;
     }
-
-    const string file;
 };
 
-TEST_F(HandOverCalls, OfOneConnectionAtATime)
+TEST_F(SystemCalls, OfOneHandOver)
 {
-    constexpr int more = 8;
-    const auto few = all_calls(2);
-    calls each;
-    for (const auto& [call, count] : all_calls(2 + more)) {
-        const auto others = few.contains(call) ? few.at(call) : 0;
-        EXPECT_EQ((count - others) % more, 0) << call << ": " << others << ", then " << count;
-        if (count != others)
-            each[call] = (count - others) / more;
-    }
+    // How often it looks whether the client has ended is a matter of time, too.
+    const auto each = of_each(
+        "socket_fanout",
+        [](const running_demo& main, int clients) {
+            for (int i = 0; i < clients; ++i) {
+                auto client = connect(main.port);
+                client.end_sending(); // at once, for it will say nothing
+                EXPECT_EQ(parse_reply(client.read_to_end()).pid, main.workers[0]);
+                wait_until_it_holds(0, main);
+            }
+        },
+        "worker recvfrom");
     // Main: the envelope with the descriptor, its acknowledgement, and Asio is to tell again of the
     // listener and of the channel. Worker: a second look for more handles, the question whether it
     // is a connection, the acknowledgement, the answer.
@@ -96,6 +136,43 @@ TEST_F(HandOverCalls, OfOneConnectionAtATime)
         {"worker epoll_ctl", 1}, {"worker getsockopt", 1}, {"worker recvmsg", 2},
         {"worker sendmsg", 1},   {"worker sendto", 1},     {"worker shutdown", 1},
     };
+    EXPECT_EQ(each, expected);
+}
+
+TEST_F(SystemCalls, OfOneConnectionWithOneRequest)
+{
+    const auto each = of_each("http_cluster", [](const running_demo& main, int clients) {
+        for (int i = 0; i < clients; ++i) {
+            auto client = connect(main.port);
+            wait_until_it_holds(1, main);
+            client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+            client.read_to_end();
+            client.close();
+            wait_until_it_holds(0, main);
+        }
+    });
+    // A look for the request, which is not there yet, and another when it is.
+    const calls expected{{"worker accept4", 1},
+                         {"worker close", 1},
+                         {"worker epoll_ctl", 1},
+                         {"worker recvfrom", 2},
+                         {"worker sendto", 1}};
+    EXPECT_EQ(each, expected);
+}
+
+TEST_F(SystemCalls, OfOneRequestOnAKeptConnection)
+{
+    const auto each = of_each("http_cluster", [](const running_demo& main, int requests) {
+        auto client = connect(main.port);
+        for (int i = 0; i < requests; ++i) {
+            wait_until_it_holds(1, main);
+            client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            client.read_until("worker-" + std::to_string(main.workers[0]));
+        }
+        client.close();
+        wait_until_it_holds(0, main);
+    });
+    const calls expected{{"worker recvfrom", 1}, {"worker sendto", 1}};
     EXPECT_EQ(each, expected);
 }
 
