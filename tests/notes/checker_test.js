@@ -7,7 +7,7 @@ const child_process = require('child_process')
 const fs = require('fs')
 const path = require('path')
 const node_test = require('node:test')
-const { bare_conditions, cpp_of } = require('./conditions.js')
+const { awaited_closures, bare_conditions, cpp_of } = require('./conditions.js')
 const { in_scratch_folder } = require('./scratch.js')
 const { cannot_browse } = require('../browser/chromium.js')
 const { cannot_trace } = require('./trace.js')
@@ -173,6 +173,16 @@ test('conditions: each bare co_await is noticed, over several lines too, and not
   const marked = text.split('\n').flatMap((line, i) => line.endsWith('// bare') ? [i + 1] : [])
   assert.ok(marked.length)
   assert.deepStrictEqual(bare_conditions(text), marked)
+})
+
+test('conditions: a closure that owns something is noticed within what is awaited, over several lines too, and nowhere else', () => {
+  const text = [
+    'co_await each([weak = weak_from_this()](int i) { return f(i); });', // 1
+    'co_await a(x,', '  [key] { return key; });', // 3
+    'const auto all = co_await (each([=] {}) || timer);', // 4
+    'co_await until([this, &x] { return x; });', 'co_await each(handlers[i](x));', 'auto f = [x] {}; co_await each(f);',
+    'co_await f(); g([x] {});', '// co_await f([x] {});'].join('\n')
+  assert.deepStrictEqual(awaited_closures(text), [1, 3, 4])
 })
 
 test('conditions: those in the C++ of a text and in the added lines of a solution are noticed where they stand', () => {
