@@ -74,11 +74,12 @@ void response_writer::write_head(std::string& text, unsigned status,
     }
 }
 
-void response_writer::end(std::string& text, std::string_view body, std::string_view common_fields)
+void response_writer::end(std::string& text, std::string_view body,
+                          std::string_view response_fields)
 {
     if (status_ == 0)
         write_head(text, 200, {});
-    text.append(common_fields);
+    text.append(response_fields);
     if (status_ == 204 || status_ == 304) { // never with a body (RFC 9110 §6.4.1, §8.6)
         text.append("\r\n");
         return;

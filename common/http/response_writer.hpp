@@ -1,8 +1,8 @@
 // response_writer: the bytes of one answer: status line, fields, length, body (RFC 9112 §4 to §6).
 #pragma once
 
-#include "http/common_fields.hpp"
 #include "http/message.hpp"
+#include "http/response_fields.hpp"
 
 #include <cstdint>
 #include <initializer_list>
@@ -25,7 +25,7 @@ public:
 
     /// The rest; and the head, as 200, if it has not been written. An answer that must not have a
     /// body gets none: to HEAD, 204, 304.
-    void end(std::string& text, std::string_view body, std::string_view common_fields);
+    void end(std::string& text, std::string_view body, std::string_view response_fields);
 
     bool is_head_request() const noexcept { return is_head_request_; }
 

@@ -2,10 +2,10 @@
 // time.
 #pragma once
 
-#include "http/common_fields.hpp"
 #include "http/free_list.hpp"
 #include "http/options.hpp"
 #include "http/parser.hpp"
+#include "http/response_fields.hpp"
 #include "http/server.hpp"
 #include "net/epoll_instance.hpp"
 
@@ -33,7 +33,7 @@ struct shared_state {
     const std::function<void(std::size_t slot)> ended;
 
     /// What they all say.
-    common_fields fields;
+    response_fields fields;
 
     server_counters counters{};
 

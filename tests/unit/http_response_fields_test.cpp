@@ -1,5 +1,5 @@
 // Date, Connection and Keep-Alive, at any second.
-#include "http/common_fields.hpp"
+#include "http/response_fields.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,9 +16,9 @@ TEST(HttpDate, IsTheFixedFormatInEnglishAndUtc)
     EXPECT_EQ(http::http_date(4102444800), "Fri, 01 Jan 2100 00:00:00 GMT");
 }
 
-TEST(CommonFields, SayWhetherTheConnectionStaysAndForHowLong)
+TEST(ResponseFields, SayWhetherTheConnectionStaysAndForHowLong)
 {
-    http::common_fields fields(5'900ms);
+    http::response_fields fields(5'900ms);
     EXPECT_EQ(fields.at(784111777, true), "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                                           "Connection: keep-alive\r\n"
                                           "Keep-Alive: timeout=5\r\n");
@@ -26,16 +26,16 @@ TEST(CommonFields, SayWhetherTheConnectionStaysAndForHowLong)
                                            "Connection: close\r\n");
 }
 
-TEST(CommonFields, SayNothingOfATimeoutThatIsNotThere)
+TEST(ResponseFields, SayNothingOfATimeoutThatIsNotThere)
 {
-    http::common_fields fields(0ms);
+    http::response_fields fields(0ms);
     EXPECT_EQ(fields.at(784111777, true), "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                                           "Connection: keep-alive\r\n");
 }
 
-TEST(CommonFields, FollowTheClockForwardsAndBackwards)
+TEST(ResponseFields, FollowTheClockForwardsAndBackwards)
 {
-    http::common_fields fields(0ms);
+    http::response_fields fields(0ms);
     const auto date = [&](std::time_t now) {
         return std::string(fields.at(now, false)).substr(6, 29);
     };

@@ -1,4 +1,4 @@
-// common_fields: what the server adds to every answer, before its length: Date, Connection and
+// response_fields: what the server adds to every answer, before its length: Date, Connection and
 // Keep-Alive. It changes once a second, and is made as often.
 #pragma once
 
@@ -12,10 +12,10 @@ namespace http {
 /// IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7).
 std::string http_date(std::time_t time);
 
-class common_fields {
+class response_fields {
 public:
     /// `keep_alive_timeout` is what Keep-Alive tells, in whole seconds; zero: it is left out.
-    explicit common_fields(std::chrono::milliseconds keep_alive_timeout) noexcept
+    explicit response_fields(std::chrono::milliseconds keep_alive_timeout) noexcept
         : keep_alive_timeout_(keep_alive_timeout)
     {
     }

@@ -1,4 +1,4 @@
-#include "http/common_fields.hpp"
+#include "http/response_fields.hpp"
 
 #include <cstdio>
 
@@ -19,7 +19,7 @@ std::string http_date(std::time_t time)
     return {text, static_cast<std::size_t>(length)};
 }
 
-std::string_view common_fields::at(std::time_t now, bool keep_alive)
+std::string_view response_fields::at(std::time_t now, bool keep_alive)
 {
     if (now != made_) {
         made_ = now;
