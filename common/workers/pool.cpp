@@ -81,7 +81,8 @@ public:
                    !successor->may_serve_later();
         });
         if (state_->stopping || !successor->is_ready()) {
-            successor->kill("was not ready within " + std::to_string(limit.count()) + " ms");
+            if (clock::now() >= deadline.expiry()) // else it ends by itself, or with all the others
+                successor->kill("was not ready within " + std::to_string(limit.count()) + " ms");
             co_await state_->changed.wait_until([&] { return successor->now() == state::empty; });
             std::erase(beside_, successor);
             co_return std::nullopt;
@@ -337,7 +338,7 @@ private:
     {
         child_signals_->async_wait([weak = weak_from_this()](std::error_code error, int) {
             const auto self = weak.lock();
-            if (!self || error)
+            if (!self || error || !self->child_signals_) // stopped while this waited for its turn
                 return;
             for (const auto& one : self->workers_)
                 one->look_whether_stopped();
