@@ -113,6 +113,7 @@ const std::vector<std::pair<std::string, net::accepting>> ways_to_accept{
 void add_accept(CLI::App& command, std::string& accept)
 {
     std::vector<std::string> names;
+    names.reserve(ways_to_accept.size());
     for (const auto& [name, how] : ways_to_accept)
         names.push_back(name);
     accept = names.front();

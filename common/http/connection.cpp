@@ -97,7 +97,7 @@ void connection::watch(bool output)
 
 void connection::on_events(std::uint32_t events) noexcept
 {
-    const auto self = shared_from_this(); // until it is handled, whoever ends it
+    const auto self = weak_from_this().lock(); // until it is handled, whoever ends it
     or_close([&] { handle_events(events); });
 }
 

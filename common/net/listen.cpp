@@ -250,9 +250,9 @@ private:
 
     [[noreturn]] void do_not_look_and_throw(const char* call)
     {
-        const auto error = last_error(call);
+        const int error = errno;
         do_not_look();
-        throw error;
+        throw std::system_error(error, std::generic_category(), call);
     }
 
     void look_again()

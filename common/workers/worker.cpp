@@ -50,7 +50,7 @@ worker::worker(std::shared_ptr<pool_state> pool, std::size_t slot, std::vector<s
     : pool_(std::move(pool)),
       slot_(slot),
       command_(command.empty() ? pool_->given.commands[slot % pool_->given.commands.size()]
-                               : std::move(command)),
+                               : command),
       policy_(pool_->given.restart),
       backoff_(pool_->executor),
       leave_(pool_->executor),
