@@ -17,12 +17,12 @@ enum class accepting {
     /// sleeps, and nobody steps back.
     step_back,
 
-    /// The kernel wakes one of those that sleep (EPOLLEXCLUSIVE in epoll_ctl(2)), who then stands
-    /// at
-    /// the end of the line: exact turns, and nobody is woken for nothing. The price: a process that
-    /// is stopped or killed after it was woken, before it accepts, leaves that client waiting until
-    /// another connection comes. A race unless the process sleeps in
-    /// epoll_instance::run_until(): a nested epoll instance does not know who sleeps.
+    /// The kernel wakes one of those that sleep (EPOLLEXCLUSIVE in epoll_ctl(2)); who has slept
+    /// then stands at the end of the line. So they take turns, exactly as long as all of them
+    /// sleep in between, and nobody is woken for nothing. The price: a process that is stopped or
+    /// killed after it was woken, before it accepts, leaves that client waiting until another
+    /// connection comes. A race unless the process sleeps in epoll_instance::run_until(): a nested
+    /// epoll instance does not know who sleeps.
     exclusive,
 };
 
