@@ -41,6 +41,8 @@ const commands = {
     floor: floor('greet'),
     node: counterpart('server_handoff/main.js', '--delay', '0')
   },
+  accept: Object.fromEntries(['race', 'exclusive'].map(how =>
+    [how, demo('server_handoff', '--delay', '0', '--accept', how)])),
   answers: {
     http_cluster: demo('http_cluster'),
     server_handoff: demo('server_handoff'),

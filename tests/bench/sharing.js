@@ -13,8 +13,10 @@ const ways = [
   ['reuseport', 'SO_REUSEPORT', commands.sharing.reuseport, raw],
   ['blocking', 'blocking accept', commands.sharing.blocking, raw],
   ['in_turn', 'the parent hands out in turn', commands.sharing.in_turn, raw],
-  ['server_handoff', 'ours: server_handoff', commands.handoff.ours, {}, 'ours'],
-  ['socket_fanout', 'ours: socket_fanout', commands.fanout.ours, {}, 'ours'],
+  ['step_back', 'server_handoff', commands.handoff.ours, {}, 'ours'],
+  ['accept_race', '--accept race', commands.accept.race, {}, 'ours'],
+  ['accept_exclusive', '--accept exclusive', commands.accept.exclusive, {}, 'ours'],
+  ['socket_fanout', 'socket_fanout', commands.fanout.ours, {}, 'ours'],
   ['node', 'Node: shared listener', commands.handoff.node, {}, 'node'],
   ['node_cluster', 'Node: cluster', commands.close.node_cluster, {}, 'node_cluster']
 ]
