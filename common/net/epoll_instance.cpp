@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <ctime>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <system_error>
 #include <utility>
 
@@ -246,6 +247,22 @@ int epoll_instance::find_asios() const
     return -1;
 }
 
+// Without a timerfd of its own Asio counts on its own sleep to end in time, and would not wake us.
+bool epoll_instance::has_clock(int asios) const
+{
+    for (int candidate = 0; candidate < epoll_.get(); ++candidate) {
+        itimerspec unused{};
+        epoll_event nothing{};
+        if (::timerfd_gettime(candidate, &unused) != 0)
+            continue;
+        if (::epoll_ctl(asios, EPOLL_CTL_ADD, candidate, &nothing) == 0)
+            ::epoll_ctl(asios, EPOLL_CTL_DEL, candidate, nullptr);
+        else if (errno == EEXIST)
+            return true;
+    }
+    return false;
+}
+
 void epoll_instance::run_until(asio::io_context& context, const std::function<bool()>& done)
 {
     while (!done() && !asio::has_service<epoll_instance>(context))
@@ -258,7 +275,7 @@ void epoll_instance::run_until(asio::io_context& context, const std::function<bo
 void epoll_instance::sleep_until(asio::io_context& context, const std::function<bool()>& done)
 {
     const int asios = in_asio_ && in_asio_->is_open() ? find_asios() : -1;
-    if (asios < 0) {
+    if (asios < 0 || !has_clock(asios)) {
         while (!done() && context.run_one() > 0) {
         }
         return;

@@ -80,7 +80,8 @@ public:
     /// its instance has work left. As soon as there is an instance, sleeps in that. Nobody may post
     /// to the io_context from another thread meanwhile (async_resolve does): it would not wake us.
     ///
-    /// Asio does not show its epoll descriptor. Where it is not found, this is context.run().
+    /// Asio does not show its epoll descriptor. Where it is not found, or Asio got no timerfd(2),
+    /// this is context.run().
     static void run_until(asio::io_context& context, const std::function<bool()>& done);
 
     static asio::execution_context::id id; ///< Asio finds the service by it
@@ -111,6 +112,7 @@ private:
     void wait_in_asio();
     void turn_in_asio();
     int find_asios() const;
+    bool has_clock(int asios) const;
     void sleep_until(asio::io_context& context, const std::function<bool()>& done);
 
     unique_fd epoll_;

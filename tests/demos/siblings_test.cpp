@@ -38,7 +38,7 @@ protected:
     /// Nobody waits in the kernel's queue.
     static bool all_are_accepted(const running_demo& main)
     {
-        return eventually([&] { return unread_bytes(main.port) == 0; });
+        return eventually([&] { return unaccepted_connections(main.port) == 0; });
     }
 
     cpu_set_t before;

@@ -217,6 +217,15 @@ std::size_t unread_bytes(std::uint16_t port)
     return sum;
 }
 
+std::size_t unaccepted_connections(std::uint16_t port)
+{
+    std::size_t sum = 0;
+    for (const auto& socket : sockets_of(port))
+        if (socket.state == "0A")
+            sum += socket.unread;
+    return sum;
+}
+
 std::vector<std::string> connections(std::uint16_t port)
 {
     std::vector<std::string> result;

@@ -47,6 +47,9 @@ std::string listening_socket(std::uint16_t port);
 /// read.
 std::size_t unread_bytes(std::uint16_t port);
 
+/// The first of these alone.
+std::size_t unaccepted_connections(std::uint16_t port);
+
 /// Connections accepted on this port that some process still holds.
 std::size_t open_connections(std::uint16_t port);
 
