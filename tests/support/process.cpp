@@ -100,6 +100,7 @@ bool become_user(uid_t uid)
     }
     if (!options.folder.empty() && ::chdir(options.folder.c_str()) != 0)
         ::_exit(126);
+    ::signal(SIGHUP, SIG_DFL); // whoever runs the tests under nohup(1) means the tests
     options.before_exec();
     if (options.uid && !become_user(*options.uid))
         ::_exit(126);
