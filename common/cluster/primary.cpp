@@ -302,6 +302,7 @@ awaitable<void> primary::state::stop()
         deadline.async_wait([self](std::error_code) { self->changed.notify(); });
         return deadline;
     };
+    auto servers = servers_; // each to its end, be it that its last worker leaves it before
     const auto draining = std::make_shared<std::size_t>(servers_.size());
     for (const auto& [key, one] : servers_)
         asio::co_spawn(executor, one.policy->drain(), [self, draining](std::exception_ptr) {
@@ -316,7 +317,8 @@ awaitable<void> primary::state::stop()
     const auto gone = wake_after(pool->given().grace);
     co_await changed.wait_until([&] { return is_empty() || clock::now() >= gone.expiry(); });
     co_await pool->stop();
-    const auto servers = std::exchange(servers_, std::map<std::string, asked_for>());
+    servers.merge(servers_);
+    servers_.clear();
     for (const auto& [key, one] : servers)
         co_await one.policy->end();
 }
