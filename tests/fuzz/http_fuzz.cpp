@@ -3,6 +3,7 @@
 #include "http/server.hpp"
 
 #include "fuzz/fuzz.hpp"
+#include "net/epoll_instance.hpp"
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -18,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static asio::io_context context;
     static const asio::posix::stream_descriptor reactor_opens_its_own_descriptors(
         context, ::eventfd(0, EFD_CLOEXEC));
+    net::epoll_instance::of(context.get_executor()); // and there is one beside it from now on
     const auto before = fuzz::open_descriptors();
     {
         int pair[2];
