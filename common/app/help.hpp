@@ -14,10 +14,9 @@ struct help_option {
 };
 
 /// Flags on the left (a choice of words may go on behind a comma), what they are for on the right,
-/// broken between words so that no line has more
-/// than `width` columns if its longest word allows that. Where flags are too long for the left, or
-/// `width` is too small for two columns, it follows on the next line. One byte is taken for one
-/// column.
+/// broken between words so that no line has more than `width` columns if its longest word allows
+/// that. Where flags are too long for the left, or `width` is too small for two columns, it follows
+/// on the next line. One byte is taken for one column.
 std::string help_options(const std::vector<help_option>& options, std::size_t width);
 
 } // namespace app

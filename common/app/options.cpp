@@ -104,6 +104,18 @@ void add_common(CLI::App& command)
         [](const CLI::App* app, const std::string&, CLI::AppFormatMode) { return help(*app); });
 }
 
+// One of these words; the first is the default.
+void add_choice(CLI::App& command, const std::string& flag, std::string& chosen,
+                const std::vector<std::string>& words, const std::string& letter,
+                const std::string& about)
+{
+    chosen = words.front();
+    command.add_option(flag, chosen, about)
+        ->check(CLI::IsMember(words))
+        ->type_name(letter)
+        ->capture_default_str();
+}
+
 // How our own children share the listening socket; the first is the default.
 const std::vector<std::pair<std::string, net::accepting>> ways_to_accept{
     {"step_back", net::accepting::step_back},
@@ -116,15 +128,10 @@ void add_accept(CLI::App& command, std::string& accept)
     names.reserve(ways_to_accept.size());
     for (const auto& [name, how] : ways_to_accept)
         names.push_back(name);
-    accept = names.front();
-    command
-        .add_option("--accept", accept,
-                    "how our own children share the socket: who slept steps back after it has "
-                    "accepted; all race; or one alone is woken, in turn, for whom a client waits "
-                    "if it is stopped just then")
-        ->check(CLI::IsMember(names))
-        ->type_name("M")
-        ->capture_default_str();
+    add_choice(command, "--accept", accept, names, "M",
+               "how our own children share the socket: who slept steps back after it has "
+               "accepted; all race; or one alone is woken, in turn, for whom a client waits "
+               "if it is stopped just then");
 }
 
 net::accepting accepting_named(const std::string& given)
@@ -151,11 +158,8 @@ void add_service(CLI::App& command, const demo_description& description, demo_op
         ->capture_default_str();
     add_milliseconds(command, "--delay", options.delay, "before answering (our own children)");
     if (!description.modes.empty()) {
-        options.mode = description.modes.front();
-        command.add_option("--mode", options.mode, "how a connection reaches a child")
-            ->check(CLI::IsMember(description.modes))
-            ->type_name("M")
-            ->capture_default_str();
+        add_choice(command, "--mode", options.mode, description.modes, "M",
+                   "how a connection reaches a child");
         command
             .add_option("--in-flight", options.in_flight,
                         "how many connections may be on their way to a worker that it has not "
@@ -165,13 +169,9 @@ void add_service(CLI::App& command, const demo_description& description, demo_op
     }
     if (description.workers_accept)
         add_accept(command, accept);
-    if (!description.policies.empty()) {
-        options.policy = description.policies.front();
-        command.add_option("--policy", options.policy, "which child gets a connection")
-            ->check(CLI::IsMember(description.policies))
-            ->type_name("P")
-            ->capture_default_str();
-    }
+    if (!description.policies.empty())
+        add_choice(command, "--policy", options.policy, description.policies, "P",
+                   "which child gets a connection");
     command
         .add_option("--child", children,
                     "a program to run as worker instead of ours, 'node child.js' say; repeatable: "
