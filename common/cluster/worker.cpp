@@ -87,7 +87,7 @@ public:
     {
         net::accepted accepted(process_->executor,
                                name && name->family == "IPv6" ? tcp::v6() : tcp::v4(),
-                               std::move(connection));
+                               std::move(connection), true); // it has one, until we answer
         if (!handler_)
             early_.push_back(std::move(accepted));
         else

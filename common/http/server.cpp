@@ -21,7 +21,13 @@ void server::emit_connection(asio::ip::tcp::socket socket)
 
 void server::emit_connection(unique_fd socket)
 {
-    connections_->add(std::move(socket), false);
+    connections_->add(std::move(socket), true);
+}
+
+void server::emit_connection(net::accepted socket)
+{
+    const bool may_have_copies = socket.may_have_copies();
+    connections_->add(std::move(socket), may_have_copies);
 }
 
 void server::close()

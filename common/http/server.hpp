@@ -13,6 +13,7 @@
 #include "http/message.hpp"
 #include "http/options.hpp"
 #include "http/response.hpp"
+#include "net/listen.hpp"
 #include "unique_fd.hpp"
 
 #include <asio/any_io_executor.hpp>
@@ -61,11 +62,12 @@ public:
     /// Takes a connected stream socket, blocking or not. Bytes that have arrived are part of the
     /// conversation, as long as nobody has read them. Other processes may hold copies of it. Throws
     /// std::system_error when the kernel cannot watch one more; that connection is closed then.
+    void emit_connection(unique_fd socket);
     void emit_connection(asio::ip::tcp::socket socket);
 
-    /// The same for a socket fresh from accept(2), of which this is the only copy: two system calls
-    /// less.
-    void emit_connection(unique_fd socket);
+    /// The same with what is known of it: of a socket that has no copies, its end costs one system
+    /// call less.
+    void emit_connection(net::accepted socket);
 
     /// Ends the service without losing an answer; io_context::run() returns when the rest is done.
     ///

@@ -47,6 +47,7 @@ epoll_instance::epoll_instance(asio::execution_context& context)
     : asio::execution_context::service(context),
       executor_(static_cast<asio::io_context&>(context).get_executor())
 {
+    take_place(asio_);
     in_asio_.emplace(executor_);
     rest_timer_.emplace(executor_);
     epoll_.reset(posix::check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
@@ -67,17 +68,41 @@ void epoll_instance::shutdown()
 
 // ---- who is told of what -----------------------------------------------------------------------
 
-void epoll_instance::control(int operation, int socket, watcher& who, std::uint32_t events)
+void epoll_instance::take_place(watcher& who)
+{
+    if (first_free_ == places_.size())
+        places_.push_back({.next_free = first_free_ + 1});
+    who.place_ = first_free_;
+    auto& taken = places_[who.place_];
+    first_free_ = taken.next_free;
+    taken.who = &who;
+}
+
+void epoll_instance::give_up_place(watcher& who) noexcept
+{
+    auto& left = places_[who.place_];
+    left.who = nullptr;
+    ++left.generation;
+    left.next_free = std::exchange(first_free_, who.place_);
+}
+
+void epoll_instance::control(int operation, int socket, const watcher& who, std::uint32_t events)
 {
     epoll_event event{};
     event.events = events;
-    event.data.ptr = &who;
+    event.data.u64 = std::uint64_t{places_[who.place_].generation} << 32 | who.place_;
     posix::check(::epoll_ctl(epoll_.get(), operation, socket, &event), "epoll_ctl");
 }
 
 void epoll_instance::add(int socket, watcher& who, std::uint32_t events)
 {
-    control(EPOLL_CTL_ADD, socket, who, events);
+    take_place(who);
+    try {
+        control(EPOLL_CTL_ADD, socket, who, events);
+    } catch (...) {
+        give_up_place(who);
+        throw;
+    }
     ++watchers_;
     wait_in_asio();
 }
@@ -95,9 +120,7 @@ void epoll_instance::remove(int socket, watcher& who) noexcept
 
 void epoll_instance::forget(watcher& who) noexcept
 {
-    for (auto i = next_; i < end_; ++i)
-        if (reported_[i].data.ptr == &who)
-            reported_[i].data.ptr = &asio_;
+    give_up_place(who);
     resting_.erase(std::remove_if(resting_.begin(), resting_.end(),
                                   [&](const resting& one) { return one.who == &who; }),
                    resting_.end());
@@ -193,7 +216,9 @@ void epoll_instance::tell()
 {
     while (next_ < end_) {
         const auto& event = reported_[next_++];
-        static_cast<watcher*>(event.data.ptr)->on_events(event.events);
+        const auto& told = places_[static_cast<std::uint32_t>(event.data.u64)];
+        if (told.who && told.generation == event.data.u64 >> 32)
+            told.who->on_events(event.events);
     }
 }
 

@@ -44,17 +44,21 @@ public:
         virtual void on_events(std::uint32_t events) = 0;
 
     protected:
-        ~watcher() = default;
+        virtual ~watcher() = default;
+
+    private:
+        friend class epoll_instance;
+        std::uint32_t place_ = 0; // while it is here
     };
 
     /// The one of this executor's io_context. Throws std::system_error when there is no descriptor
     /// for it.
     static epoll_instance& of(const asio::any_io_executor& executor);
 
-    /// Tells `who` of these events from now on (EPOLLET, EPOLLEXCLUSIVE: as epoll_ctl(2) says).
-    /// What is there already is the first. The socket stays the caller's; as long as it is here it
-    /// keeps the io_context busy. Throws std::system_error (ENOSPC, ENOMEM: the kernel can watch no
-    /// more).
+    /// Tells `who`, which is here with one socket at a time, of these events from now on (EPOLLET,
+    /// EPOLLEXCLUSIVE: as epoll_ctl(2) says). What is there already is the first. The socket stays
+    /// the caller's; as long as it is here it keeps the io_context busy. Throws std::system_error
+    /// (ENOSPC, ENOMEM: the kernel can watch no more).
     void add(int socket, watcher& who, std::uint32_t events);
 
     /// Other events for a socket that was added before.
@@ -65,7 +69,9 @@ public:
     /// Q6).
     void remove(int socket, watcher& who) noexcept;
 
-    /// The same, without a system call, for a socket of which the last copy is closed now.
+    /// The same, without a system call, for a socket of which the last copy is closed now. If there
+    /// is another one, be it in a child between fork(2) and execve(2), the kernel goes on reporting
+    /// until that is closed; nobody is told, but this process is woken for nothing.
     void forget(watcher& who) noexcept;
 
     /// remove(), and add() again when `pause` is over. It is a lower bound: timers have a slack (50
@@ -91,6 +97,14 @@ public:
 private:
     using clock = std::chrono::steady_clock;
 
+    // What the kernel gives back with an event is a place and its generation, not a pointer: it may
+    // report a socket whose watcher is gone. 16 bytes for each socket.
+    struct place {
+        watcher* who = nullptr;
+        std::uint32_t generation = 0; // how often it has been given up
+        std::uint32_t next_free = 0;
+    };
+
     struct resting {
         clock::time_point until;
         int socket;
@@ -103,7 +117,9 @@ private:
     };
 
     void shutdown() override;
-    void control(int operation, int socket, watcher& who, std::uint32_t events);
+    void take_place(watcher& who);
+    void give_up_place(watcher& who) noexcept;
+    void control(int operation, int socket, const watcher& who, std::uint32_t events);
     std::optional<clock::time_point> next_waking() const;
     void wake_the_rested();
     void set_rest_timer();
@@ -122,6 +138,8 @@ private:
     bool asio_sleeps_ = true;
     bool waiting_ = false; // in Asio
     std::size_t watchers_ = 0;
+    std::vector<place> places_;
+    std::uint32_t first_free_ = 0; // places_.size(): none
     std::vector<resting> resting_;
     bool can_rest_ = true;
 

@@ -180,7 +180,7 @@ public:
             unique_fd fd(
                 ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
             if (fd)
-                hand_to_the_user({executor_, protocol_, std::move(fd)});
+                hand_to_the_user({executor_, protocol_, std::move(fd), false});
             else if (!concerns_one_connection(errno))
                 return !posix::out_of_resources({errno, std::generic_category()}) ||
                        errno == EAGAIN; // EAGAIN: that was all
@@ -212,7 +212,7 @@ private:
         // [accept]
         const int fd = ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            hand_to_the_user({executor_, protocol_, unique_fd(fd)});
+            hand_to_the_user({executor_, protocol_, unique_fd(fd), false});
         } else if (concerns_the_listener(errno)) {
             do_not_look_and_throw("accept4");
         } else if (errno != EAGAIN && !concerns_one_connection(errno)) {

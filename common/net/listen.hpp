@@ -25,8 +25,13 @@ public:
     /// There is nothing to find out about it, for whoever takes it as a handle.
     static constexpr bool is_connection = true;
 
-    accepted(asio::any_io_executor executor, asio::ip::tcp protocol, unique_fd fd)
-        : executor_(std::move(executor)), protocol_(protocol), fd_(std::move(fd))
+    /// `may_have_copies`: of the descriptor, in other processes; not if accept(2) was called here.
+    accepted(asio::any_io_executor executor, asio::ip::tcp protocol, unique_fd fd,
+             bool may_have_copies)
+        : executor_(std::move(executor)),
+          protocol_(protocol),
+          may_have_copies_(may_have_copies),
+          fd_(std::move(fd))
     {
     }
     operator asio::ip::tcp::socket() &&;
@@ -35,12 +40,14 @@ public:
     /// socket.remoteAddress, remotePort. Throws std::system_error when the client has gone already.
     asio::ip::tcp::endpoint remote_endpoint() const;
 
+    bool may_have_copies() const noexcept { return may_have_copies_; }
     int native_handle() const noexcept { return fd_.get(); }
     [[nodiscard]] int release() noexcept { return fd_.release(); }
 
 private:
     asio::any_io_executor executor_;
     asio::ip::tcp protocol_;
+    bool may_have_copies_;
     unique_fd fd_;
 };
 

@@ -35,7 +35,8 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
     http::server http_server(executor, handle, options.http);
 
     auto server = co_await worker.listen(options.host, options.port);
-    server.on_connection([&](unique_fd socket) { http_server.emit_connection(std::move(socket)); });
+    server.on_connection(
+        [&](net::accepted socket) { http_server.emit_connection(std::move(socket)); });
     http_server.on_connection_ended([server]() mutable { server.connection_ended(); });
     // [/listen]
 

@@ -49,7 +49,7 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
             auto& socket_server =
                 socket_servers.emplace_back(executor, message->handle.release(), options.accept);
             socket_server.on_connection(
-                [&](unique_fd socket) { server.emit_connection(std::move(socket)); });
+                [&](net::accepted socket) { server.emit_connection(std::move(socket)); });
         }
     }
     // [/emit]

@@ -44,7 +44,7 @@ protected:
     asio::awaitable<void> listen_now()
     {
         auto got = co_await worker->listen("127.0.0.1", 8888);
-        got.on_connection([this](unique_fd one) { taken.push_back(std::move(one)); });
+        got.on_connection([this](net::accepted one) { taken.push_back(std::move(one)); });
         server = std::move(got);
     }
 
@@ -68,7 +68,8 @@ protected:
     std::optional<cluster::worker> worker;
     std::optional<cluster::server> server;
     std::string error;
-    std::vector<unique_fd> taken, clients;
+    std::vector<net::accepted> taken;
+    std::vector<unique_fd> clients;
 };
 
 TEST_F(ClusterWorker, SaysOnlineAsksAndListens)
@@ -102,7 +103,8 @@ TEST_F(ClusterWorker, TakesAConnectionThatComesRightBehindTheAnswer)
     ASSERT_EQ(answers.size(), 2u);
     const bool is_first = answers[0].contains("accepted");
     EXPECT_EQ(answers[is_first ? 0 : 1]["accepted"], true);
-    EXPECT_EQ(taken.size(), 1u);
+    ASSERT_EQ(taken.size(), 1u);
+    EXPECT_TRUE(taken[0].may_have_copies()) << "the primary's";
 }
 
 TEST_F(ClusterWorker, RefusesAConnectionForAServerThatItDoesNotHaveAndClosesIt)

@@ -219,6 +219,23 @@ TEST_P(EpollInstance, WhoeverIsRemovedIsNotToldOfAnEventThatWasOnItsWay)
     EXPECT_EQ(first.times + second.times, 1);
 }
 
+TEST_P(EpollInstance, NobodyIsToldOfAForgottenSocketThoughACopyLivesAndThePlaceIsTaken)
+{
+    socket_pair one, other;
+    recorder first, second;
+    const unique_fd copy(::dup(one.ours.get())); // another process, say
+    epoll.add(one.ours.get(), first, input);
+    epoll.forget(first);
+    one.ours.reset();
+    epoll.add(other.ours.get(), second, input);
+    one.send();
+    settle();
+    EXPECT_EQ(first.times + second.times, 0);
+    other.send();
+    settle();
+    EXPECT_EQ(second.times, 1);
+}
+
 TEST_P(EpollInstance, WhatAWatcherThrowsLeavesTheRunAndTheOthersAreToldAfterwards)
 {
     socket_pair one, other;

@@ -4,6 +4,7 @@
 #include <asio/ip/tcp.hpp>
 
 #include <algorithm>
+#include <functional>
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -55,21 +56,34 @@ TEST_F(HttpServer, E7_AThousandClientsThatVanishAtEveryStageLeaveNothing)
     run_until([&] { return replies(peer.received()).size() == 1; });
 }
 
-TEST_F(HttpServer, ForgetsASocketOfWhichAnotherProcessHoldsACopy)
+TEST_F(HttpServer, ForgetsASocketOfWhichAnotherProcessHoldsACopyWhateverItComesAs)
 {
+    using asio::ip::tcp;
+    const std::function<void(unique_fd)> ways[] = {
+        [&](unique_fd fd) { server->emit_connection(std::move(fd)); },
+        [&](unique_fd fd) {
+            server->emit_connection(tcp::socket(context, tcp::v4(), fd.release()));
+        },
+        [&](unique_fd fd) { // as a worker of a cluster has it from its primary
+            server->emit_connection(
+                net::accepted(context.get_executor(), tcp::v4(), std::move(fd), true));
+        },
+    };
     start();
-    auto [peer, other] = tcp_pair();
-    const unique_fd copy(::fcntl(other.get(), F_DUPFD_CLOEXEC, 0));
-    server->emit_connection(asio::ip::tcp::socket(context, asio::ip::tcp::v4(), other.release()));
-    const auto socket = support::descriptors(::getpid()).at(copy.get());
-    peer.send(get("/"));
-    settle();
-    EXPECT_TRUE(support::epoll_watches(::getpid(), socket));
-    server->close_all_connections();
-    EXPECT_FALSE(support::epoll_watches(::getpid(), socket)) << "close() alone does not do that";
-    peer.send("not for us");
-    char text[64];
-    EXPECT_EQ(::recv(copy.get(), text, sizeof text, 0), 10) << "the copy lives";
+    for (const auto& emit : ways) {
+        auto [peer, other] = tcp_pair();
+        const unique_fd copy(::fcntl(other.get(), F_DUPFD_CLOEXEC, 0));
+        emit(std::move(other));
+        const auto socket = support::descriptors(::getpid()).at(copy.get());
+        peer.send(get("/"));
+        settle();
+        EXPECT_TRUE(support::epoll_watches(::getpid(), socket));
+        server->close_all_connections();
+        EXPECT_FALSE(support::epoll_watches(::getpid(), socket)) << "close() alone does not do it";
+        peer.send("not for us");
+        char text[64];
+        EXPECT_EQ(::recv(copy.get(), text, sizeof text, 0), 10) << "the copy lives";
+    }
 }
 
 TEST_F(HttpServer, C1_OutOfDescriptorsItNeitherSpinsNorDiesAndHeals)
