@@ -14,13 +14,16 @@
 #include <linux/close_range.h>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <string_view>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <system_error>
+#include <tuple>
 #include <unistd.h>
+#include <utility>
 
 namespace ipc {
 
@@ -77,9 +80,15 @@ struct failure {
     int error = 0;
 };
 
+// A standard stream of the child that stays as it is, or becomes /dev/null: no descriptor.
+constexpr int as_it_is = -1;
+constexpr int null_device = -2;
+
 // What the child does between fork and exec: nothing but async-signal-safe calls, no memory
-// allocation. The first failure is written to `report`, which a successful exec closes.
-[[noreturn]] void become(program& program, int channel_end, int report, pid_t parent)
+// allocation. The first failure is written to `report`, which a successful exec closes. Of
+// `streams`, each is a descriptor or one of these.
+[[noreturn]] void become(program& program, const char* directory, std::array<int, 3> streams,
+                         int channel_end, int report, pid_t parent)
 {
     const auto must = [&report](int result, const char* call) {
         if (result >= 0)
@@ -88,25 +97,39 @@ struct failure {
         (void)!::write(report, &why, sizeof why);
         ::_exit(127);
     };
-    // A number that the child's own descriptors will have is no place for these two. Where the
-    // parent's standard streams are closed, they have even got one of 0, 1 and 2.
+    // A number that the child's own descriptors will have is no place for these. Where the parent's
+    // standard streams are closed, they have even got one of 0, 1 and 2.
     const auto move_away = [&must](int fd) {
         return fd > channel_number
                    ? fd
                    : must(::fcntl(fd, F_DUPFD_CLOEXEC, channel_number + 1), "fcntl F_DUPFD");
     };
     report = move_away(report);
+    for (int& stream : streams)
+        if (stream >= 0)
+            stream = move_away(stream);
     must(::dup2(move_away(channel_end), channel_number), "dup2");
 
-    // No terminal: it stops a process of another group that reads from it, without a word.
-    const int nothing = must(::open("/dev/null", O_RDONLY), "open /dev/null");
-    must(::dup2(nothing, STDIN_FILENO), "dup2");
-    if (nothing != STDIN_FILENO)
-        ::close(nothing);
+    for (int number = 0; number < 3; ++number) {
+        const int stream = streams[static_cast<std::size_t>(number)];
+        if (stream >= 0) {
+            must(::dup2(stream, number), "dup2");
+        } else if (stream == null_device) {
+            const int nothing =
+                must(::open("/dev/null", number == STDIN_FILENO ? O_RDONLY : O_WRONLY),
+                     "open /dev/null");
+            must(::dup2(nothing, number), "dup2");
+            if (nothing != number)
+                ::close(nothing);
+        }
+    }
 
     // Everything else of ours closes at exec, whatever library opened it without close-on-exec.
     must(static_cast<int>(::syscall(SYS_close_range, channel_number + 1, ~0U, CLOSE_RANGE_CLOEXEC)),
          "close_range");
+
+    if (*directory)
+        must(::chdir(directory), "chdir");
 
     // [become]
     must(::setsid(), "setsid");
@@ -121,7 +144,34 @@ struct failure {
     __builtin_unreachable();
 }
 
+// {our end, the child's}
+std::pair<unique_fd, unique_fd> pipe_of(std::size_t number)
+{
+    int ends[2];
+    posix::check(::pipe2(ends, O_CLOEXEC), "pipe2");
+    unique_fd to_read(ends[0]);
+    unique_fd to_write(ends[1]);
+    if (number == STDIN_FILENO)
+        std::swap(to_read, to_write);
+    return {std::move(to_read), std::move(to_write)};
+}
+
+// What the child would have only the beginning of.
+void check_text(const std::vector<std::string>& texts)
+{
+    for (const auto& text : texts)
+        if (text.find('\0') != text.npos)
+            throw std::invalid_argument("a NUL byte in a child's command, environment or folder");
+}
+
 } // namespace
+
+standard_stream standard_stream::descriptor(int fd)
+{
+    if (fd < 0)
+        throw std::invalid_argument("a negative descriptor for a child's standard stream");
+    return standard_stream(fd);
+}
 
 std::string to_string(const exit_status& status)
 {
@@ -258,12 +308,28 @@ private:
 };
 
 child_process child_process::start(asio::any_io_executor executor, std::vector<std::string> command,
-                                   channel_options options, std::vector<std::string> environment)
+                                   channel_options options, child_options child)
 {
     if (command.empty() || command.front().empty())
         throw std::invalid_argument("an empty command");
+    check_text(command);
+    check_text(child.environment);
+    check_text({child.working_directory});
     const std::string name = command.front();
-    program program(std::move(command), std::move(environment));
+    program program(std::move(command), std::move(child.environment), child.inherits_environment);
+
+    std::array<int, 3> streams{}; // what the child is to have
+    std::array<unique_fd, 3> our_ends;
+    std::array<unique_fd, 3> their_ends;
+    for (std::size_t number = 0; number < streams.size(); ++number) {
+        const int what = child.stdio[number].what_;
+        if (what == standard_stream::piped)
+            std::tie(our_ends[number], their_ends[number]) = pipe_of(number);
+        streams[number] = what == standard_stream::inherited ? as_it_is
+                          : what == standard_stream::ignored ? null_device
+                          : what == standard_stream::piped   ? their_ends[number].get()
+                                                             : what;
+    }
 
     int pair[2];
     posix::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");
@@ -287,13 +353,18 @@ child_process child_process::start(asio::any_io_executor executor, std::vector<s
             // Of a full table, the child may need these places.
             ours.reset();
             outcome.reset();
-            become(program, theirs.get(), report.get(), parent);
+            for (auto& end : our_ends)
+                end.reset();
+            become(program, child.working_directory.c_str(), streams, theirs.get(), report.get(),
+                   parent);
         }
     }
 
     // Our copies of the child's ends: were one left open, we would never read end of file.
     theirs.reset();
     report.reset();
+    for (auto& end : their_ends)
+        end.reset();
 
     // Whatever is thrown, no process is left: here, and further on by ~process.
     std::shared_ptr<process> started;
@@ -302,7 +373,10 @@ child_process child_process::start(asio::any_io_executor executor, std::vector<s
         if (posix::retry([&] { return ::read(outcome.get(), &why, sizeof why); }) == sizeof why) {
             if (why.call == std::string_view("execve"))
                 throw not_executable(why.error, std::generic_category(), name);
-            throw std::system_error(why.error, std::generic_category(), why.call);
+            throw std::system_error(why.error, std::generic_category(),
+                                    why.call == std::string_view("chdir")
+                                        ? "chdir to " + child.working_directory
+                                        : why.call);
         }
         started = std::make_shared<process>(executor, pid, open_pidfd(pid));
     } catch (...) {
@@ -313,11 +387,12 @@ child_process child_process::start(asio::any_io_executor executor, std::vector<s
     options.peer = pid;
     ipc::channel channel(executor, std::move(ours), std::move(options));
     started->watch();
-    return {std::move(started), std::move(channel)};
+    return {std::move(started), std::move(channel), std::move(our_ends)};
 }
 
-child_process::child_process(std::shared_ptr<process> started, ipc::channel its_channel)
-    : channel(std::move(its_channel)), process_(std::move(started))
+child_process::child_process(std::shared_ptr<process> started, ipc::channel its_channel,
+                             std::array<unique_fd, 3> pipes)
+    : channel(std::move(its_channel)), stdio(std::move(pipes)), process_(std::move(started))
 {
 }
 
@@ -328,6 +403,7 @@ child_process& child_process::operator=(child_process&& other) noexcept
     if (this != &other) {
         child_process old(std::move(*this)); // ends as the destructor says
         channel = std::move(other.channel);
+        stdio = std::move(other.stdio);
         process_ = std::move(other.process_);
     }
     return *this;

@@ -12,8 +12,9 @@ namespace ipc {
 
 namespace {
 
-/// "PATH=..." strings for the child: ours, with its channel instead of our own, and `more`.
-std::vector<std::string> child_environment(std::vector<std::string> more)
+/// "PATH=..." strings for the child: ours, if it inherits them, with its channel instead of our
+/// own, and `more`.
+std::vector<std::string> child_environment(std::vector<std::string> more, bool inherits)
 {
     const auto is_replaced = [&](std::string_view variable) {
         const auto equals = variable.find('=');
@@ -23,7 +24,7 @@ std::vector<std::string> child_environment(std::vector<std::string> more)
                            [&](const std::string& one) { return one.starts_with(name); });
     };
     std::vector<std::string> result;
-    for (char** entry = environ; *entry; ++entry)
+    for (char** entry = environ; inherits && *entry; ++entry)
         if (!is_replaced(*entry))
             result.emplace_back(*entry);
     result.push_back("NODE_CHANNEL_FD=" + std::to_string(channel_number));
@@ -71,10 +72,10 @@ std::vector<std::string> candidates(const std::string& name)
 
 } // namespace
 
-program::program(std::vector<std::string> command, std::vector<std::string> more)
+program::program(std::vector<std::string> command, std::vector<std::string> more, bool inherits)
     : command_(std::move(command)),
       paths_(candidates(command_.front())),
-      environment_(child_environment(std::move(more))),
+      environment_(child_environment(std::move(more), inherits)),
       arguments_(pointers(command_)),
       path_pointers_(pointers(paths_)),
       environment_pointers_(pointers(environment_)),

@@ -13,9 +13,10 @@ inline constexpr int channel_number = 3;
 class program {
 public:
     /// `command` (not empty): a path, or a name to be looked up in PATH, then the arguments. The
-    /// environment is ours, with the child's channel instead of our own, and with `more`
-    /// ("NAME=value"), which wins.
-    explicit program(std::vector<std::string> command, std::vector<std::string> more = {});
+    /// environment is ours, unless `inherits` is false, with the child's channel instead of our
+    /// own, and with `more` ("NAME=value"), which wins.
+    explicit program(std::vector<std::string> command, std::vector<std::string> more = {},
+                     bool inherits = true);
     program(const program&) = delete;
     program& operator=(const program&) = delete;
 

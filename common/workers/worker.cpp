@@ -98,12 +98,13 @@ void worker::start_process()
         if (const auto self = weak.lock())
             self->kill_overdue();
     };
-    auto environment = pool_->given.environment;
+    ipc::child_options options;
+    options.environment = pool_->given.environment;
     if (pool_->watched.environment)
         for (auto& variable : pool_->watched.environment())
-            environment.push_back(std::move(variable));
+            options.environment.push_back(std::move(variable));
     child_ = std::make_shared<ipc::child_process>(ipc::child_process::start(
-        pool_->executor, command_, std::move(channel), std::move(environment)));
+        pool_->executor, command_, std::move(channel), std::move(options)));
     started_ = clock::now();
     served_ = false;
     fault_.clear();
