@@ -53,6 +53,40 @@ asio::awaitable<void> channel::give_away(std::shared_ptr<conversation> alive, va
     co_await alive->send(std::move(body), &object);
 }
 
+void channel::post(value body)
+{
+    conversation_->post(std::move(body), nullptr);
+}
+
+void channel::post(value body, handle&& object)
+{
+    handle given(std::move(object));
+    conversation_->post(std::move(body), &given);
+}
+
+std::size_t channel::queued_bytes() const noexcept
+{
+    return conversation_ ? conversation_->queued_bytes() : 0;
+}
+
+asio::awaitable<void> channel::drained()
+{
+    const auto alive = conversation_;
+    co_await alive->drained();
+}
+
+asio::awaitable<std::size_t> channel::open_sockets(std::string key)
+{
+    const auto alive = conversation_;
+    co_return co_await alive->open_sockets(std::move(key));
+}
+
+asio::awaitable<void> channel::sockets_closed(std::string key)
+{
+    const auto alive = conversation_;
+    co_await alive->sockets_closed(std::move(key));
+}
+
 asio::awaitable<std::optional<message>> channel::receive()
 {
     const auto alive = conversation_;
@@ -63,6 +97,12 @@ asio::awaitable<void> channel::disconnect()
 {
     const auto alive = conversation_;
     co_await alive->disconnect();
+}
+
+asio::awaitable<void> channel::disconnected()
+{
+    const auto alive = conversation_;
+    co_await alive->disconnected();
 }
 
 bool channel::connected() const noexcept

@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <sys/types.h>
 
 namespace ipc {
@@ -110,6 +111,27 @@ public:
     /// The same for a handle that is given away in any case: if this throws, it is closed here.
     asio::awaitable<void> send(value body, handle&& object);
 
+    /// Sends a message alone and waits for nothing. It has its place when this returns, in front of
+    /// whatever is sent or posted later. (A send() gets its place when it is awaited.)
+    ///
+    /// Throws as send(value) what is known at once. Of what goes wrong later, the end of the
+    /// channel before its last byte is written, nobody is told: drained() tells it of all together,
+    /// and for a message that must not be lost there is send().
+    void post(value body);
+
+    /// The same with a handle, given away in any case: closed here when it has arrived, when it has
+    /// been refused four times, when the channel ends before that, and if this throws.
+    void post(value body, handle&& object);
+
+    /// How many bytes wait to be written or, the lines of handles, to be acknowledged: what
+    /// max_queue limits.
+    std::size_t queued_bytes() const noexcept;
+
+    /// Completes when nothing that was sent or posted waits any more: all of it has been written,
+    /// and its handles acknowledged or refused for good. Throws channel_closed when the channel has
+    /// ended before that. May be cancelled.
+    asio::awaitable<void> drained();
+
     /// The next message, in the order sent; nullopt when the conversation is over.
     /// Throws protocol_error once, after the messages before it, when the peer broke the protocol.
     /// May be cancelled (`receive() || timer`): the message is then the next receive()'s.
@@ -118,6 +140,18 @@ public:
     /// miscompiles `while (co_await channel.receive())` where the coroutine has no local variable
     /// of its own, and the program crashes.
     asio::awaitable<std::optional<message>> receive();
+
+    /// Node's server.getConnections(), of one process: how many of the connections that were sent
+    /// to the peer under `key` (handle::count_under) are open there. What was sent before is
+    /// counted: first its acknowledgement is waited for. A peer that is ours counts a connection
+    /// until its socket and its lease have gone. Throws channel_closed when the channel ends before
+    /// the answer, and as send(value). May be cancelled.
+    asio::awaitable<std::size_t> open_sockets(std::string key);
+
+    /// Node's server.close(callback), of one process: completes when the peer has closed all
+    /// of these; at once if there is none. Also when the channel has ended: what becomes of them
+    /// then is the peer's own affair. May be cancelled.
+    asio::awaitable<void> sockets_closed(std::string key);
 
     /// False once either side has closed, or disconnect() has been called here.
     bool connected() const noexcept;
@@ -128,6 +162,12 @@ public:
     /// then as close(). Completes when all that has been done. A peer that does not read can hold
     /// it up; close() ends it at any time, and to cancel this leaves it going on.
     asio::awaitable<void> disconnect();
+
+    /// Node's 'disconnect' event: completes when the conversation is over, whoever has ended it and
+    /// however. What had arrived can still be received. The peer's end stands behind what it has
+    /// sent, and so is not seen while thousands of messages wait for somebody to call receive().
+    /// May be cancelled.
+    asio::awaitable<void> disconnected();
 
     /// Ends the conversation now: the peer reads end of file, every unfinished send() throws
     /// channel_closed, receive() gives what had arrived and then nullopt.

@@ -28,9 +28,11 @@ conversation::conversation(const asio::any_io_executor& executor, unique_fd sock
       socket_(executor),
       changed_(executor),
       outgoing_(options_.max_queue, options_.in_flight),
+      drained_(executor),
       deadline_(executor, options_.ack_timeout, options_.on_ack_overdue),
       lines_(options_.max_line),
       received_(options_.max_line),
+      answered_(executor),
       resources_(executor),
       no_memory_error_(std::make_exception_ptr(protocol_error("no memory for what it sends")))
 {
@@ -41,14 +43,25 @@ conversation::conversation(const asio::any_io_executor& executor, unique_fd sock
 
 asio::awaitable<void> conversation::send(value body, handle* object)
 {
+    return send_line(line_of(body, object), object, false);
+}
+
+void conversation::post(value body, handle* object)
+{
+    enqueue(line_of(body, object), object, false);
+}
+
+std::string conversation::line_of(const value& body, const handle* object) const
+{
     if (!connected())
         throw channel_closed();
     if (object && !*object)
         throw invalid_handle_type("an empty handle: closed, or sent before",
                                   "send each connection once");
-    return send_line(object ? wire::encode(body, object->is_server() ? "net.Server" : "net.Socket")
-                            : wire::encode(body),
-                     object, false);
+    if (!object)
+        return wire::encode(body);
+    return object->is_server() ? wire::encode(body, "net.Server")
+                               : wire::encode(body, "net.Socket", object->key());
 }
 
 // Of the two ends of a "net.Native" both keep a copy: of a connection, until cluster's own answer.
@@ -71,15 +84,20 @@ void conversation::on_internal_message(internal_messages::handler take)
         take ? std::make_shared<const internal_messages::handler>(std::move(take)) : nullptr;
 }
 
-asio::awaitable<void> conversation::send_line(std::string line, handle* object, bool stays)
+std::shared_ptr<transfer> conversation::enqueue(std::string line, handle* object, bool stays)
 {
     if (!outgoing_.has_room_for(line.size()))
         throw queue_full();
-    const auto sent = object ? outgoing_.push(std::move(line), std::move(*object), stays)
-                             : outgoing_.push(std::move(line));
+    auto queued = object ? outgoing_.push(std::move(line), std::move(*object), stays)
+                         : outgoing_.push(std::move(line));
     write();
     read_on_if_there_is_room(); // its acknowledgement may be behind what nobody has received
+    return queued;
+}
 
+asio::awaitable<void> conversation::send_line(std::string line, handle* object, bool stays)
+{
+    const auto sent = enqueue(std::move(line), object, stays);
     if (!sent->is_settled) {
         sent->settled.emplace(socket_.get_executor());
         co_await sent->settled->wait_without_cancellation();
@@ -88,6 +106,52 @@ asio::awaitable<void> conversation::send_line(std::string line, handle* object, 
         *object = std::move(sent->object);
     if (sent->error)
         std::rethrow_exception(sent->error);
+}
+
+// Node gives no answer about a key that it has never got anything under: so it is not asked.
+asio::awaitable<bool> conversation::has_got_some(const std::string& key)
+{
+    co_await answered_.wait_until(
+        [&] { return !open_ || has_got_.contains(key) || !outgoing_.holds(key); });
+    co_return has_got_.contains(key);
+}
+
+asio::awaitable<std::size_t> conversation::open_sockets(std::string key)
+{
+    const bool has_some = co_await has_got_some(key);
+    if (!connected())
+        throw channel_closed();
+    if (!has_some)
+        co_return 0;
+    const auto answer = counting_.ask(
+        key, [this](const auto& about) { enqueue(wire::encode_get_count(about), nullptr, false); });
+    co_await answered_.wait_until([&] { return answer->has_come || !open_; });
+    if (!answer->has_come)
+        throw channel_closed();
+    co_return answer->open;
+}
+
+asio::awaitable<void> conversation::sockets_closed(std::string key)
+{
+    const bool has_some = co_await has_got_some(key);
+    if (!connected() || !has_some)
+        co_return;
+    const auto answer = closing_.ask(key, [this](const auto& about) {
+        enqueue(wire::encode_notify_close(about), nullptr, false);
+    });
+    co_await answered_.wait_until([&] { return answer->has_come || !open_; });
+}
+
+asio::awaitable<void> conversation::drained()
+{
+    for (;;) {
+        if (has_lost_some_)
+            throw channel_closed();
+        if (outgoing_.unsettled() == 0)
+            co_return;
+        drain_awaited_ = true;
+        co_await drained_.wait();
+    }
 }
 
 asio::awaitable<std::optional<message>> conversation::receive()
@@ -112,7 +176,12 @@ asio::awaitable<void> conversation::disconnect()
 {
     ending_ = true;
     end_if_all_is_done();
-    co_await changed_.wait_until([this] { return !open_; });
+    co_await disconnected();
+}
+
+asio::awaitable<void> conversation::disconnected()
+{
+    return changed_.wait_until([this] { return !open_; });
 }
 
 // After disconnect(). What the peer has sent so far is read once more: its handles are
@@ -136,8 +205,11 @@ void conversation::close() noexcept
     deadline_.end();
     resources_.cancel();
     unpaired_.clear();
+    has_lost_some_ = outgoing_.unsettled() > 0;
     outgoing_.close();
     changed_.notify();
+    drained_.notify();
+    answered_.notify();
 }
 
 void conversation::break_off(std::string_view why) noexcept
@@ -176,6 +248,10 @@ void conversation::write()
             trace_written(kept->line, descriptor);
     }
     watch_acknowledgements();
+    if (drain_awaited_ && outgoing_.unsettled() == 0) {
+        drain_awaited_ = false;
+        drained_.notify();
+    }
     end_if_all_is_done();
 }
 

@@ -10,6 +10,7 @@
 #include "ipc/receive_queue.hpp"
 #include "ipc/send_queue.hpp"
 #include "ipc/socket_counts.hpp"
+#include "ipc/socket_questions.hpp"
 #include "ipc/wire_format.hpp"
 #include "once_a_second.hpp"
 
@@ -18,6 +19,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace ipc {
@@ -41,17 +43,26 @@ public:
     void start() { wait_for_input(); }
 
     asio::awaitable<void> send(value body, handle* object);
+    void post(value body, handle* object);
+    std::size_t queued_bytes() const noexcept { return outgoing_.bytes(); }
+    asio::awaitable<void> drained();
+    asio::awaitable<std::size_t> open_sockets(std::string key);
+    asio::awaitable<void> sockets_closed(std::string key);
     asio::awaitable<void> send_internal(value body, handle& object);
     void send_internal(const value& body);
     void on_internal_message(internal_messages::handler take);
     asio::awaitable<std::optional<message>> receive();
     asio::awaitable<void> disconnect();
+    asio::awaitable<void> disconnected();
     void close() noexcept;
 
     bool connected() const noexcept { return open_ && !ending_; }
     std::size_t unclaimed_descriptors() const noexcept { return unclaimed_; }
 
 private:
+    std::string line_of(const value& body, const handle* object) const;
+    std::shared_ptr<transfer> enqueue(std::string line, handle* object, bool stays);
+    asio::awaitable<bool> has_got_some(const std::string& key);
     asio::awaitable<void> send_line(std::string line, handle* object, bool stays);
     void write();
     void write_when_possible();
@@ -75,6 +86,8 @@ private:
     void on(wire::refusal& said, std::size_t size);
     void on(wire::count& asked, std::size_t size);
     void on(wire::notify& asked, std::size_t size);
+    void on(wire::counted& said, std::size_t size);
+    void on(wire::all_closed& said, std::size_t size);
     void on(wire::internal_message& said, std::size_t size);
     void take_internal(value body, unique_fd descriptor);
     void judge(send_queue::verdict verdict, const std::string& what);
@@ -100,6 +113,9 @@ private:
 
     send_queue outgoing_;
     bool writing_waits_ = false; // for room in the socket
+    bool drain_awaited_ = false;
+    bool has_lost_some_ = false; // something was still to be sent at the end
+    event drained_;              // nothing of the user's waits to be sent, or the end
     ack_deadline deadline_;
     const transfer* watched_ = nullptr; // the handle whose deadline it is
 
@@ -112,6 +128,10 @@ private:
     unsigned answers_of_this_turn_ = 0;
     bool reading_waits_ = false; // for a receive(), or for resources
     socket_counts counts_;
+    socket_questions counting_;
+    socket_questions closing_;
+    std::unordered_set<std::string> has_got_; // the peer, a socket under these keys
+    event answered_; // one of these questions or, with an ACK, a doubt about the last; or the end
 
     asio::steady_timer resources_;
     bool resources_wanted_ = false; // to write, or to read

@@ -174,6 +174,10 @@ void conversation::on(wire::envelope& said, std::size_t size)
 
 void conversation::on(wire::acknowledgement&, std::size_t)
 {
+    if (const auto* oldest = outgoing_.in_doubt(); oldest && !oldest->object.key().empty()) {
+        has_got_.insert(oldest->object.key());
+        answered_.notify();
+    }
     judge(outgoing_.acknowledge(), "an acknowledgement");
     write();
 }
@@ -182,6 +186,7 @@ void conversation::on(wire::refusal&, std::size_t)
 {
     judge(outgoing_.refuse(), "a refusal");
     watched_ = nullptr; // sent again, it has its time again
+    answered_.notify();
     write();
 }
 
@@ -202,6 +207,29 @@ void conversation::on(wire::notify& asked, std::size_t)
 {
     if (counts_.all_closed_or_tell(asked.key))
         answer(wire::encode_all_closed(asked.key), false);
+}
+
+// An answer that nobody waits for is no mistake: whoever has asked may have given up.
+void conversation::on(wire::counted& said, std::size_t)
+{
+    if (!counting_.is_asked(said.key))
+        return;
+    if (!said.open)
+        throw protocol_error("a count that is no number of sockets");
+    counting_.take(said.key, *said.open, [this](const auto& key) {
+        outgoing_.push(wire::encode_get_count(key));
+        write();
+    });
+    answered_.notify();
+}
+
+void conversation::on(wire::all_closed& said, std::size_t)
+{
+    closing_.take(said.key, 0, [this](const auto& key) {
+        outgoing_.push(wire::encode_notify_close(key));
+        write();
+    });
+    answered_.notify();
 }
 
 void conversation::on(wire::internal_message& said, std::size_t)

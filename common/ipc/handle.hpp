@@ -14,6 +14,7 @@
 #include <string_view>
 #include <type_traits>
 #include <typeinfo>
+#include <utility>
 
 namespace ipc {
 
@@ -54,6 +55,7 @@ public:
         kind_ = other.kind_;
         fd_ = std::move(other.fd_); // closes ours, and only then ends its lease
         lease_ = std::move(other.lease_);
+        key_ = std::move(other.key_);
         return *this;
     }
     ~handle() = default;
@@ -101,6 +103,14 @@ public:
     {
     }
 
+    /// Whoever this connection is sent to counts it under `key` as long as it is open there, and
+    /// channel::open_sockets() asks for the count. Node's keys name the server that has accepted
+    /// it: "4:127.0.0.1:8888", of the address family, the address and the port. Any other text of
+    /// at most 510 bytes does as well; what is too long, or not UTF-8, send() refuses with
+    /// std::invalid_argument.
+    void count_under(std::string key) { key_ = std::move(key); }
+    const std::string& key() const noexcept { return key_; }
+
     explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
     bool is_connection() const noexcept { return fd_ && kind_ == kind::connection; }
     bool is_server() const noexcept { return fd_ && kind_ == kind::server; }
@@ -144,6 +154,7 @@ private:
     [[noreturn]] static void refuse(const char* mangled_type, const char* instead);
 
     kind kind_ = kind::none;
+    std::string key_;
     std::shared_ptr<const void> lease_; // declared before the descriptor: ends after it
     unique_fd fd_;
 };

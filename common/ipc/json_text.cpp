@@ -362,6 +362,8 @@ protocol_members members_of(std::string_view object)
             result.key = member;
         else if (key == "msg")
             result.msg = member;
+        else if (key == "count")
+            result.count = member;
         if (object[end] != ',')
             break;
         at = end + 1;

@@ -37,6 +37,7 @@ struct protocol_members {
     std::string_view type;
     std::string_view key;
     std::string_view msg;
+    std::string_view count;
 };
 protocol_members members_of(std::string_view object);
 

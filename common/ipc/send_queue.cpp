@@ -36,6 +36,7 @@ std::shared_ptr<transfer> send_queue::push(std::string line, handle object, bool
 std::shared_ptr<transfer> send_queue::push(transfer_ptr outgoing)
 {
     bytes_ += outgoing->line.size();
+    ++unsettled_;
     waiting_.push_back(outgoing);
     advance();
     return outgoing;
@@ -129,6 +130,15 @@ send_queue::verdict send_queue::refuse()
     return judged;
 }
 
+bool send_queue::holds(const std::string& key) const
+{
+    for (const auto* queue : {&waiting_, &to_write_, &in_doubt_})
+        for (const auto& outgoing : *queue)
+            if (outgoing->object && outgoing->object.key() == key)
+                return true;
+    return false;
+}
+
 void send_queue::close() noexcept
 {
     // Of one that was refused, nothing is written either.
@@ -144,6 +154,7 @@ void send_queue::settle(transfer& outgoing, std::exception_ptr error)
     if (std::exchange(outgoing.is_settled, true))
         return;
     bytes_ -= outgoing.line.size();
+    unsettled_ -= outgoing.answers == 0;
     outgoing.error = std::move(error);
     if (outgoing.settled)
         outgoing.settled->notify();

@@ -66,6 +66,10 @@ public:
 
     bool has_room_for(std::size_t bytes) const { return bytes_ + bytes <= max_bytes_; }
 
+    /// Of all that is not settled; and how many of these are not answers of ours.
+    std::size_t bytes() const noexcept { return bytes_; }
+    std::size_t unsettled() const noexcept { return unsettled_; }
+
     std::shared_ptr<transfer> push(std::string line);
     std::shared_ptr<transfer> push(std::string line, handle object, bool stays = false);
 
@@ -100,6 +104,9 @@ public:
     /// Nothing waits, is to be written or in doubt.
     bool is_empty() const { return waiting_.empty() && to_write_.empty() && in_doubt_.empty(); }
 
+    /// Is there a handle in it, in doubt say, that is to be counted under this key?
+    bool holds(const std::string& key) const;
+
     /// Settles all with channel_closed, which says of each whether the peer may have it. Handles
     /// stay with their transfers.
     void close() noexcept;
@@ -115,7 +122,8 @@ private:
     std::deque<transfer_ptr> waiting_;
     std::deque<transfer_ptr> to_write_; // only the front is partly written
     std::deque<transfer_ptr> in_doubt_; // in the order of their envelopes
-    std::size_t bytes_ = 0;             // of all that is not settled
+    std::size_t bytes_ = 0;
+    std::size_t unsettled_ = 0;
     std::size_t unread_answers_ = 0;
     std::size_t max_bytes_;
     std::size_t window_;

@@ -5,7 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <stdexcept>
+#include <system_error>
 
 namespace ipc::wire {
 
@@ -56,17 +58,45 @@ const std::string& body_of(const value& body)
     return text;
 }
 
-std::string envelope_of(const std::string& text, std::string_view type)
-{
-    std::string result = R"({"cmd":"NODE_HANDLE","type":")";
-    result.reserve(result.size() + type.size() + text.size() + 12);
-    ((((result += type) += R"(","msg":)") += text) += '}') += '\n';
-    return result;
-}
-
 std::string in_json(const std::string& text)
 {
     return nlohmann::json(text).dump();
+}
+
+/// A key of our user's.
+std::string key_in_json(const std::string& key)
+{
+    std::string result;
+    try {
+        result = in_json(key);
+    } catch (const nlohmann::json::type_error&) {
+        throw std::invalid_argument("a key that is not UTF-8");
+    }
+    if (key.empty() || result.size() > max_key)
+        throw std::invalid_argument("a key that is empty or longer than " +
+                                    std::to_string(max_key) + " bytes of JSON");
+    return result;
+}
+
+std::string envelope_of(const std::string& text, std::string_view type, const std::string& key = {})
+{
+    std::string result = R"({"cmd":"NODE_HANDLE","type":")";
+    result.reserve(result.size() + type.size() + text.size() + 12);
+    ((result += type) += R"(","msg":)") += text;
+    if (!key.empty())
+        (result += R"(,"key":)") += key_in_json(key);
+    (result += '}') += '\n';
+    return result;
+}
+
+/// A number of sockets; nothing when it is anything else.
+std::optional<std::size_t> number_of(std::string_view json)
+{
+    std::size_t result = 0;
+    const auto [end, error] = std::from_chars(json.data(), json.data() + json.size(), result);
+    if (error != std::errc() || end != json.data() + json.size())
+        return std::nullopt;
+    return result;
 }
 
 } // namespace
@@ -95,6 +125,10 @@ line decode(std::string_view text)
         return count{std::move(key)};
     if (members.cmd == "\"NODE_SOCKET_NOTIFY_CLOSE\"" && !key.empty())
         return notify{std::move(key)};
+    if (members.cmd == "\"NODE_SOCKET_COUNT\"" && !key.empty())
+        return counted{std::move(key), number_of(members.count)};
+    if (members.cmd == "\"NODE_SOCKET_ALL_CLOSED\"" && !key.empty())
+        return all_closed{std::move(key)};
     return internal_message{value(std::move(checked))};
 }
 
@@ -103,9 +137,9 @@ std::string encode(const value& body)
     return body_of(body) + '\n';
 }
 
-std::string encode(const value& body, std::string_view type)
+std::string encode(const value& body, std::string_view type, const std::string& key)
 {
-    return envelope_of(body_of(body), type);
+    return envelope_of(body_of(body), type, key);
 }
 
 std::string encode_internal(const value& body)
@@ -116,6 +150,16 @@ std::string encode_internal(const value& body)
 std::string encode_internal(const value& body, std::string_view type)
 {
     return envelope_of(body.dump(), type);
+}
+
+std::string encode_get_count(const std::string& key)
+{
+    return R"({"cmd":"NODE_SOCKET_GET_COUNT","key":)" + key_in_json(key) + "}\n";
+}
+
+std::string encode_notify_close(const std::string& key)
+{
+    return R"({"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":)" + key_in_json(key) + "}\n";
 }
 
 std::string encode_count(const std::string& key, std::size_t open)

@@ -14,6 +14,7 @@
 #include "ipc/value.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -53,14 +54,25 @@ struct notify {
     std::string key;
 };
 
+/// NODE_SOCKET_COUNT: so many sockets with this key are open at the peer's end.
+struct counted {
+    std::string key;
+    std::optional<std::size_t> open; ///< none: it is no number of sockets
+};
+
+/// NODE_SOCKET_ALL_CLOSED: the last of them has been closed.
+struct all_closed {
+    std::string key;
+};
+
 /// One of the protocol's own messages that concerns others: NODE_CLUSTER (internal_messages.hpp),
 /// NODE_DEBUG_ENABLED, and whatever Node may invent.
 struct internal_message {
     value body;
 };
 
-using line =
-    std::variant<user_message, envelope, acknowledgement, refusal, count, notify, internal_message>;
+using line = std::variant<user_message, envelope, acknowledgement, refusal, count, notify, counted,
+                          all_closed, internal_message>;
 
 /// What a line says, given without its newline. Throws protocol_error.
 line decode(std::string_view text);
@@ -70,8 +82,9 @@ line decode(std::string_view text);
 /// "NODE_" and begins with it), and for text that is not UTF-8.
 std::string encode(const value& body);
 
-/// The line of a message with a handle of this type. Throws as the other one.
-std::string encode(const value& body, std::string_view type);
+/// The line of a message with a handle of this type, which the receiver counts under `key`, unless
+/// that is empty. Throws as the other one, and for a key that is longer than max_key or not UTF-8.
+std::string encode(const value& body, std::string_view type, const std::string& key = {});
 
 /// The same two for the protocol's own messages, which are what the others refuse.
 std::string encode_internal(const value& body);
@@ -79,6 +92,10 @@ std::string encode_internal(const value& body, std::string_view type);
 
 inline constexpr std::string_view acknowledgement_line = "{\"cmd\":\"NODE_HANDLE_ACK\"}\n";
 inline constexpr std::string_view refusal_line = "{\"cmd\":\"NODE_HANDLE_NACK\"}\n";
+
+/// Asks for these.
+std::string encode_get_count(const std::string& key);
+std::string encode_notify_close(const std::string& key);
 
 /// The answers to count and notify.
 std::string encode_count(const std::string& key, std::size_t open);

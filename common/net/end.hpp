@@ -7,7 +7,9 @@
 #include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
 
+#include <concepts>
 #include <string>
+#include <utility>
 
 namespace net {
 
@@ -24,5 +26,19 @@ asio::awaitable<void> end(unique_fd connection, std::string data);
 /// The same for a socket of Asio's; it is empty from the call on. Throws std::system_error at once
 /// when there is none in it.
 asio::awaitable<void> end(asio::ip::tcp::socket& socket, std::string data);
+
+/// The same for what has more than its socket: an ipc::connection, whose lease goes after the
+/// socket has closed, so that its peer counts it until then.
+template<class Connection>
+requires requires(Connection& connection)
+{
+    {
+        connection.socket
+        } -> std::same_as<asio::ip::tcp::socket&>;
+}
+asio::awaitable<void> end(Connection connection, std::string data)
+{
+    co_await end(connection.socket, std::move(data));
+}
 
 } // namespace net

@@ -95,6 +95,34 @@ TEST(NodeChild, AcknowledgesTwoHundredConnectionsAndNoDescriptorStays)
     });
 }
 
+TEST(NodeChild, CountsTheConnectionsThatItHasFromUsAndSaysWhenAllAreClosed)
+{
+    with_node_child([](ipc::channel& child) -> awaitable<void> {
+        const string key = "4:127.0.0.1:8888";
+        const auto before = co_await child.open_sockets(key); // Node would never answer that
+        EXPECT_EQ(before, 0U);
+        vector<unique_fd> clients;
+        for (int i = 0; i < 3; ++i) {
+            auto [accepted, client] = ipc_test::tcp_pair();
+            ipc::handle handle(std::move(accepted));
+            handle.count_under(key);
+            co_await child.send("socket", handle);
+            clients.push_back(std::move(client));
+        }
+        const auto open = co_await child.open_sockets(key);
+        EXPECT_EQ(open, 3U);
+        for (auto& client : clients) {
+            connection talk(client.release());
+            talk.send("bye\n");
+            EXPECT_EQ(talk.read_to_end(), "bye\n");
+        }
+        co_await child.sockets_closed(key);
+        const auto afterwards = co_await child.open_sockets(key);
+        EXPECT_EQ(afterwards, 0U);
+        co_await child.sockets_closed(key);
+    });
+}
+
 /// (B8) Main and child never read what is not theirs: the child is stopped, so the moment of the
 /// hand-over lasts as long as the test wants.
 TEST(NodeChild, B8_ReadsWhatTheClientSaidBeforeDuringAndAfterTheHandOver)
