@@ -4,16 +4,14 @@
 
 #include <arpa/inet.h>
 #include <array>
+#include <asio/ip/address.hpp>
+
 #include <cerrno>
-#include <cstring>
-#include <filesystem>
+#include <cstdint>
 #include <netinet/in.h>
+#include <string>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <system_error>
-#include <unistd.h>
-#include <utility>
 
 namespace cluster {
 
@@ -26,43 +24,17 @@ std::system_error failure(int error, const char* call)
     return {error, std::generic_category(), call};
 }
 
-unique_fd stream_socket(int family)
+net::bound_socket bind_to_address(const std::string& text, const query& asked)
 {
-    return unique_fd(
-        check(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+    std::error_code no_address; // a name would have to be looked up: the worker does that
+    const auto address = asio::ip::make_address(text, no_address);
+    if (no_address)
+        throw failure(EINVAL, "bind");
+    return net::bound_socket::to({address, static_cast<std::uint16_t>(asked.port)},
+                                 asked.ipv6_only);
 }
 
-template<class Address>
-unique_fd bind_to(const Address& address, int family, bool ipv6_only)
-{
-    auto fd = stream_socket(family);
-    const int on = 1;
-    const int only = ipv6_only ? 1 : 0;
-    check(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on),
-          "setsockopt SO_REUSEADDR");
-    if (family == AF_INET6)
-        check(::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only),
-              "setsockopt IPV6_V6ONLY");
-    check(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
-    return fd;
-}
-
-unique_fd bind_to_address(const char* text, const query& asked)
-{
-    sockaddr_in ipv4{};
-    ipv4.sin_family = AF_INET;
-    ipv4.sin_port = htons(static_cast<std::uint16_t>(asked.port));
-    if (::inet_pton(AF_INET, text, &ipv4.sin_addr) == 1)
-        return bind_to(ipv4, AF_INET, false);
-    sockaddr_in6 ipv6{};
-    ipv6.sin6_family = AF_INET6;
-    ipv6.sin6_port = htons(static_cast<std::uint16_t>(asked.port));
-    if (::inet_pton(AF_INET6, text, &ipv6.sin6_addr) == 1)
-        return bind_to(ipv6, AF_INET6, asked.ipv6_only);
-    throw failure(EINVAL, "bind"); // a name would have to be looked up: the worker does that
-}
-
-unique_fd bind_to_all(const query& asked)
+net::bound_socket bind_to_all(const query& asked)
 {
     try {
         return bind_to_address("::", asked);
@@ -72,23 +44,6 @@ unique_fd bind_to_all(const query& asked)
             throw;
         return bind_to_address("0.0.0.0", asked);
     }
-}
-
-// An absolute path may be too long (unix(7)), and the same from here short enough: as in Node.
-unique_fd bind_to_path(const std::string& path)
-{
-    const auto relative =
-        std::filesystem::path(path).lexically_relative(std::filesystem::current_path());
-    const auto& shorter =
-        !relative.empty() && relative.native().size() < path.size() ? relative.native() : path;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (shorter.empty() || shorter.size() >= sizeof address.sun_path)
-        throw failure(shorter.empty() ? EINVAL : ENAMETOOLONG, "bind");
-    std::memcpy(address.sun_path, shorter.data(), shorter.size());
-    auto fd = stream_socket(AF_UNIX);
-    check(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
-    return fd;
 }
 
 // A number from a worker may be any descriptor of ours.
@@ -107,40 +62,20 @@ unique_fd bound_stream(int fd)
     return copy;
 }
 
-mode_t mode_of(const query& asked)
+net::bound_socket bind(const query& asked)
 {
-    return (asked.readable_all ? S_IRUSR | S_IRGRP | S_IROTH : 0U) |
-           (asked.writable_all ? S_IWUSR | S_IWGRP | S_IWOTH : 0U);
+    if (asked.fd)
+        return net::bound_socket(bound_stream(*asked.fd));
+    if (asked.is_path())
+        return net::bound_socket::to_path(
+            asked.address.value_or(""),
+            net::permissions_for_all(asked.readable_all, asked.writable_all));
+    return asked.address ? bind_to_address(*asked.address, asked) : bind_to_all(asked);
 }
 
 } // namespace
 
-bound_socket::bound_socket(const query& asked)
-{
-    if (asked.fd) {
-        fd_ = bound_stream(*asked.fd);
-    } else if (asked.is_path()) {
-        fd_ = bind_to_path(asked.address.value_or(""));
-        path_ = *asked.address;
-        struct stat file {};
-        if (const auto more = mode_of(asked); more != 0 && ::stat(path_.c_str(), &file) == 0)
-            check(::chmod(path_.c_str(), file.st_mode | more), "chmod");
-    } else {
-        fd_ = asked.address ? bind_to_address(asked.address->c_str(), asked) : bind_to_all(asked);
-    }
-}
-
-bound_socket::~bound_socket()
-{
-    if (!path_.empty())
-        ::unlink(path_.c_str());
-}
-
-unique_fd bound_socket::listen(int backlog)
-{
-    check(::listen(fd_.get(), backlog > 0 ? backlog : SOMAXCONN), "listen");
-    return std::move(fd_);
-}
+bound_socket::bound_socket(const query& asked) : net::bound_socket(bind(asked)) {}
 
 std::optional<socket_name> name_of(int fd)
 {

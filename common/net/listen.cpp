@@ -155,7 +155,7 @@ public:
     {
     }
 
-    ~accept_loop() { stop(); }
+    ~accept_loop() override { stop(); }
 
     void look()
     {
@@ -318,8 +318,11 @@ private:
     once_a_second may_warn_;
 };
 
-server::server(asio::any_io_executor executor, unique_fd listening, accepting how)
-    : executor_(std::move(executor)), how_(how), listening_(std::move(listening))
+server::server(asio::any_io_executor executor, unique_fd listening, accepting how, socket_file file)
+    : executor_(std::move(executor)),
+      how_(how),
+      listening_(std::move(listening)),
+      file_(std::move(file))
 {
 }
 
@@ -328,18 +331,19 @@ server::server(server&&) noexcept = default;
 server& server::operator=(server&& other) noexcept
 {
     if (this != &other) {
-        release().reset();
+        drop();
         executor_ = std::move(other.executor_);
         how_ = other.how_;
         listening_ = std::move(other.listening_);
         loop_ = std::move(other.loop_);
+        file_ = std::move(other.file_);
     }
     return *this;
 }
 
 server::~server()
 {
-    release().reset();
+    drop();
 }
 
 void server::accept_for(connection_handler handler)
@@ -353,6 +357,7 @@ void server::accept_for(connection_handler handler)
 
 void server::close()
 {
+    file_.remove();                                        // on a path, nobody comes any more
     if (const auto loop = std::exchange(loop_, nullptr)) { // the handler may call close(), too
         loop->accept_what_waits();
         loop->stop().reset();
@@ -362,17 +367,25 @@ void server::close()
 
 asio::awaitable<void> server::close_for_all()
 {
+    file_.remove();
     refuse_newcomers(native_handle());
     // A pause is for the others in this process, which will let go of descriptors.
     for (auto loop = loop_; loop && !loop->accept_what_waits() && loop == loop_;) {
         asio::steady_timer pause(executor_, pause_without_resources);
         co_await pause.async_wait(asio::use_awaitable);
     }
+    drop();
+}
+
+void server::drop() noexcept
+{
+    file_.remove();
     release().reset();
 }
 
 unique_fd server::release()
 {
+    file_.leave();
     if (auto loop = std::exchange(loop_, nullptr))
         return loop->stop();
     return std::move(listening_);
@@ -388,33 +401,39 @@ tcp::endpoint server::address() const
     return local_endpoint(native_handle());
 }
 
-server listen(asio::any_io_executor executor, const std::string& host, std::uint16_t port)
+namespace {
+
+server listen(asio::any_io_executor executor, bound_socket socket, int backlog)
+{
+    // A sandbox that refuses this call would be found out by the first client only. There is
+    // nothing to accept yet: EINVAL.
+    if (::accept4(socket.native_handle(), nullptr, nullptr, SOCK_CLOEXEC) < 0 && errno != EINVAL)
+        throw last_error("accept4");
+    auto listening = socket.listen(backlog);
+    return {std::move(executor), std::move(listening), accepting::alone, socket.release_file()};
+}
+
+} // namespace
+
+server listen(asio::any_io_executor executor, const std::string& host, std::uint16_t port,
+              listen_options options)
 {
     tcp::resolver resolver(executor);
     const auto found = resolver.resolve(host, std::to_string(port),
                                         tcp::resolver::passive | tcp::resolver::numeric_service);
     const tcp::endpoint endpoint = *found.begin();
 
-    unique_fd fd(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                          endpoint.protocol().protocol()));
-    if (!fd)
-        throw last_error("socket");
-    const int on = 1;
-    if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
-        throw last_error("setsockopt SO_REUSEADDR");
-    const int off = 0;
-    if (endpoint.protocol() == tcp::v6() &&
-        ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0)
-        throw last_error("setsockopt IPV6_V6ONLY");
-    if (::bind(fd.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
-        throw last_error("bind");
-    // A sandbox that refuses this call would be found out by the first client only. There is
-    // nothing to accept yet: EINVAL.
-    if (::accept4(fd.get(), nullptr, nullptr, SOCK_CLOEXEC) < 0 && errno != EINVAL)
-        throw last_error("accept4");
-    if (::listen(fd.get(), SOMAXCONN) != 0)
-        throw last_error("listen");
-    return {std::move(executor), std::move(fd), accepting::alone};
+    return listen(std::move(executor), bound_socket::to(endpoint, options.ipv6_only),
+                  options.backlog);
+}
+
+server listen_on_path(asio::any_io_executor executor, const std::string& path,
+                      listen_options options)
+{
+    return listen(std::move(executor),
+                  bound_socket::to_path(
+                      path, permissions_for_all(options.readable_all, options.writable_all)),
+                  options.backlog);
 }
 
 std::string to_string(const tcp::endpoint& endpoint)

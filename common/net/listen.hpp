@@ -2,6 +2,7 @@
 #pragma once
 
 #include "net/accepting.hpp"
+#include "net/bound_socket.hpp"
 #include "unique_fd.hpp"
 
 #include <asio/any_io_executor.hpp>
@@ -63,7 +64,9 @@ class server {
 public:
     /// Takes ownership of a listening stream socket. `how`: if others may hold copies, as of one
     /// that came over a channel, anything but `alone`.
-    server(asio::any_io_executor executor, unique_fd listening, accepting how = accepting::race);
+    /// `file`: of a socket on a path, when it is this server's to remove.
+    server(asio::any_io_executor executor, unique_fd listening, accepting how = accepting::race,
+           socket_file file = {});
     server(server&&) noexcept;
     server& operator=(server&&) noexcept;
     ~server();
@@ -115,7 +118,8 @@ public:
     asio::awaitable<void> close_for_all();
 
     /// Drops it too, but the descriptor goes to the caller instead of being closed, and what waits
-    /// in the queue is for whoever accepts next. The reactor forgets it.
+    /// in the queue is for whoever accepts next. The reactor forgets it. A path stays where it is,
+    /// and is the caller's to remove.
     unique_fd release();
 
     /// The descriptor number, still owned here; -1 after close() or release().
@@ -128,12 +132,27 @@ public:
 private:
     using connection_handler = std::function<void(accepted&)>;
     void accept_for(connection_handler handler);
+    void drop() noexcept;
 
     class accept_loop;
     asio::any_io_executor executor_;
     accepting how_;
     unique_fd listening_;               // until on_connection()
     std::shared_ptr<accept_loop> loop_; // from then on
+    socket_file file_;
+};
+
+/// Node's options of server.listen().
+struct listen_options {
+    /// How many connections may wait to be accepted. 0: as many as the kernel allows
+    /// (net.core.somaxconn, mostly 4096), which also is the most. Node's default is 511.
+    int backlog = 0;
+
+    /// The IPv6 wildcard takes no IPv4 clients, and somebody else may have the port there.
+    bool ipv6_only = false;
+
+    bool readable_all = false; ///< a path's file, by everybody
+    bool writable_all = false; ///< so that everybody may connect (unix(7))
 };
 
 /// Binds and listens on the first address `host` resolves to; port 0 lets the kernel choose.
@@ -141,7 +160,16 @@ private:
 /// refused all the same. The IPv6 wildcard takes IPv4 clients too, as Node's default does. It
 /// accepts `alone`, even if copies of it are given away.
 /// Throws std::system_error (EADDRINUSE, EACCES, ..., or a resolver error).
-server listen(asio::any_io_executor executor, const std::string& host, std::uint16_t port);
+server listen(asio::any_io_executor executor, const std::string& host, std::uint16_t port,
+              listen_options options = {});
+
+/// The same on a Unix path, Node's server.listen(path). bind(2) makes a file there; the server
+/// removes it when it closes or is destroyed, also when others hold copies of the socket, and not
+/// when it is released. What a program that was killed has left there has to be removed first:
+/// EADDRINUSE. Who may write to the file may connect.
+/// Throws std::system_error (EADDRINUSE, EACCES, ENAMETOOLONG for more than 107 bytes, ...).
+server listen_on_path(asio::any_io_executor executor, const std::string& path,
+                      listen_options options = {});
 
 /// "127.0.0.1:8888", "[::1]:8888".
 std::string to_string(const asio::ip::tcp::endpoint& endpoint);
