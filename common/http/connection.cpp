@@ -169,6 +169,7 @@ void connection::process(std::string_view input)
                 return std::make_unique<parser>(
                     HTTP_REQUEST, parser_limits{options.max_header_size, options.max_body_size});
             });
+        parser_->takes_connect(static_cast<bool>(shared_.connect));
         const auto event = parser_->parse(input);
         if (!parser_->started()) { // nothing but empty lines
             give_back_parser();
@@ -196,7 +197,7 @@ void connection::process(std::string_view input)
         }
     }
     processing_ = false;
-    if (accepts_input() || phase_ == phase::answering)
+    if (accepts_input() || phase_ == phase::answering || phase_ == phase::leaving)
         unparsed_ = input;
     proceed();
 }
@@ -208,6 +209,8 @@ void connection::proceed()
         return;
     if (phase_ == phase::ending)
         half_close();
+    else if (phase_ == phase::leaving)
+        leave();
     else if (accepts_input() && (readable_ || !unparsed_.empty()))
         continue_later();
 }
@@ -243,6 +246,13 @@ void connection::call_handler_later()
 
 void connection::call_handler()
 {
+    if (who_takes_it()) {
+        phase_ = phase::leaving;
+        parser_->keep_head();
+        if (!processing_)
+            proceed();
+        return;
+    }
     phase_ = phase::answering;
     client_is_done_ = !parser_->keep_alive();
     writer_.begin(parser_->is_head_request(),
@@ -259,6 +269,51 @@ void connection::call_handler()
     } catch (...) {
         failed("not a std::exception");
     }
+    give_back_parser();
+}
+
+// --- leaving
+
+// Who wants a protocol that this request offers: the first one offered, which is the client's
+// favourite. Null when nobody does: such an offer may be ignored, and must be in HTTP/1.0 (RFC 9110
+// §7.8).
+const server::upgrade_handler* connection::who_takes_it() const
+{
+    if (parser_->is_connect_request())
+        return &shared_.connect;
+    const auto& headers = parser_->headers();
+    if (shared_.upgrades.empty() || parser_->is_http_1_0() ||
+        !headers.lists("connection", "upgrade"))
+        return nullptr;
+    for (auto [name, offers] : headers) {
+        while (equal_ignoring_case(name, "upgrade") && !offers.empty()) {
+            const auto offer = take_element(offers);
+            for (const auto& [protocol, handler] : shared_.upgrades)
+                if (equal_ignoring_case(offer, protocol))
+                    return &handler;
+        }
+    }
+    return nullptr;
+}
+
+// All answers are sent. What is behind the request is in `unparsed_`, and then in the kernel.
+void connection::leave()
+{
+    phase_ = phase::closed;
+    delay_.reset();
+    if (watched_)
+        shared_.epoll.remove(socket_.get(), *this);
+    ++shared_.counters.taken;
+    shared_.ended(slot_); // this object lives on in the caller's pointer
+    try {
+        (*who_takes_it())({parser_->method(), parser_->target(), parser_->headers()},
+                          std::move(socket_), std::move(unparsed_));
+    } catch (const std::exception& error) {
+        log_warning(std::string("http: a connection is lost: its handler threw: ") + error.what());
+    } catch (...) {
+        log_warning("http: a connection is lost: its handler threw");
+    }
+    socket_.reset();
     give_back_parser();
 }
 

@@ -13,6 +13,10 @@
 //     │             │ end()              all is sent ^    client's end,
 //     └─────────── idle ─────────────limit───────────┘    or our patience's
 //
+// Off this map lies `leaving`: of a request that on_upgrade() or on_connect() has a handler for,
+// when it is whole, until all answers before it are sent; then the socket is the handler's, and we
+// are closed.
+//
 // Beside the phase stands the output (output.hpp), which may still be full of earlier answers: no
 // input is taken while the client must read first.
 #pragma once
@@ -64,6 +68,7 @@ private:
         idle,      // between two requests
         receiving, // a part of a request is there
         answering, // the handler has it
+        leaving,   // a handler gets the connection when all is sent
         ending,    // the last answer is written, but perhaps not sent
         lingering, // everything is sent, our side of the stream is closed
         closed,
@@ -78,6 +83,8 @@ private:
     void process(std::string_view input);
     void call_handler_later();
     void call_handler();
+    const server::upgrade_handler* who_takes_it() const;
+    void leave();
     void give_back_parser();
     void finish_response(std::string_view body);
     void refuse(unsigned status, std::string_view reason);

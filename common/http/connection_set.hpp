@@ -14,6 +14,8 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace http {
@@ -30,6 +32,11 @@ public:
     connection_set& operator=(const connection_set&) = delete;
 
     void add(unique_fd socket, bool may_have_copies);
+    void on_upgrade(std::string protocol, server::upgrade_handler handler)
+    {
+        shared_.upgrades.emplace_back(std::move(protocol), std::move(handler));
+    }
+    void on_connect(server::upgrade_handler handler) { shared_.connect = std::move(handler); }
     void close();
     asio::awaitable<void> closed();
     void close_all();

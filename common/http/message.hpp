@@ -19,11 +19,18 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
 /// The characters of a field name or a method (RFC 9110 §5.6.2), and at least one.
 bool is_token(std::string_view text) noexcept;
 
+/// Takes the first element off a comma-separated list, without the white space around it; it may be
+/// empty (RFC 9110 §5.6.1, §5.6.3).
+std::string_view take_element(std::string_view& list) noexcept;
+
 /// The fields of one message, in the order they came.
 class header_list : public std::vector<header> {
 public:
     /// The value of the first field with this name, in any case; nullopt when there is none.
     std::optional<std::string_view> find(std::string_view name) const noexcept;
+
+    /// Is `element`, in any case, in the lists of the fields with this name?
+    bool lists(std::string_view name, std::string_view element) const noexcept;
 };
 
 /// A request as it came, valid while the handler that was given it runs: copy what is needed later.

@@ -32,15 +32,12 @@ bool is_host(std::string_view text) noexcept
     return port.empty() || (port.front() == ':' && digits.has_all(port.substr(1)));
 }
 
-// Takes the first element off a list, without the white space around it; it may be empty (RFC 9110
-// §5.6.1, §5.6.3).
-std::string_view take_element(std::string_view& list) noexcept
+// host ":" port, of which neither may be missing (RFC 9112 §3.2.3).
+bool is_authority(std::string_view text) noexcept
 {
-    const auto comma = std::min(list.find(','), list.size());
-    auto element = list.substr(0, comma);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-    element.remove_prefix(std::min(element.find_first_not_of(" \t"), element.size()));
-    return element.substr(0, element.find_last_not_of(" \t") + 1);
+    const auto port = text.rfind(':');
+    return is_host(text) && port != text.npos && port > 0 && port + 1 < text.size() &&
+           is_digit(text.back());
 }
 
 } // namespace
@@ -114,7 +111,8 @@ const llhttp_settings_t* parser::callbacks()
             return 0;
         };
         s.on_headers_complete = [](llhttp_t* llhttp) -> int {
-            // An offer to upgrade may be ignored (RFC 9110 §7.8); llhttp would stop parsing HTTP.
+            // llhttp would stop parsing here at an offer to upgrade. But it may be ignored, and
+            // before it is taken the request's body comes (RFC 9110 §7.8).
             llhttp->upgrade = 0;
             // No body, whatever the fields say (RFC 9112 §6.3).
             const auto status = llhttp->type == HTTP_RESPONSE ? llhttp->status_code : 200;
@@ -413,8 +411,10 @@ bool parser::check_request() noexcept
 {
     if (!check_version())
         return false;
-    if (llhttp_.method == HTTP_CONNECT)
-        return refuse(501, "not a proxy");                     // RFC 9110 §9.3.6
+    if (llhttp_.method == HTTP_CONNECT && !takes_connect_)
+        return refuse(501, "not a proxy"); // RFC 9110 §9.3.6
+    if (llhttp_.method == HTTP_CONNECT && !is_authority(target_text_))
+        return refuse(400, "malformed target");
     if (target_text_ == "*" && llhttp_.method != HTTP_OPTIONS) // RFC 9112 §3.2.4
         return refuse(400, "malformed target");
 
@@ -451,6 +451,8 @@ bool parser::check_request() noexcept
     }
     if (hosts > 1 || (hosts == 0 && !is_1_0)) // RFC 9112 §3.2
         return refuse(400, hosts == 0 ? "Host is missing" : "more than one Host");
+    if (llhttp_.method == HTTP_CONNECT && (transfer_encoding || llhttp_.content_length > 0))
+        return refuse(400, "CONNECT has no body"); // what would it be, and what the tunnel's?
     if (transfer_encoding)
         return check_transfer_encoding();
     if (llhttp_.content_length > limits_.max_body_size)

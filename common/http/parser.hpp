@@ -41,6 +41,9 @@ public:
     parser(const parser&) = delete; // llhttp keeps a pointer to this object
     parser& operator=(const parser&) = delete;
 
+    /// Of a request: may its method be CONNECT? Else that is 501.
+    void takes_connect(bool takes) noexcept { takes_connect_ = takes; }
+
     /// Forgets the message; must be called between two.
     void reset();
 
@@ -69,6 +72,11 @@ public:
     /// May the connection carry another message after this one, as far as the sender is concerned?
     /// HTTP/1.1: yes unless it said close; HTTP/1.0: only if it said keep-alive (RFC 9112 §9.3).
     bool keep_alive() const noexcept { return keep_alive_; }
+
+    bool is_connect_request() const noexcept
+    {
+        return llhttp_.type == HTTP_REQUEST && llhttp_.method == HTTP_CONNECT;
+    }
 
     /// The method is HEAD; known before the head is complete, so also after a fault.
     bool is_head_request() const noexcept
@@ -121,6 +129,7 @@ private:
 
     llhttp_t llhttp_;
     parser_limits limits_;
+    bool takes_connect_ = false;
 
     enum class part { start, head, body } part_ = part::start;
     std::size_t size_ = 0;        // bytes so far: of the head, then of the body

@@ -30,6 +30,16 @@ void server::emit_connection(net::accepted socket)
     connections_->add(std::move(socket), may_have_copies);
 }
 
+void server::on_upgrade(std::string protocol, upgrade_handler handler)
+{
+    connections_->on_upgrade(std::move(protocol), std::move(handler));
+}
+
+void server::on_connect(upgrade_handler handler)
+{
+    connections_->on_connect(std::move(handler));
+}
+
 void server::close()
 {
     connections_->close();

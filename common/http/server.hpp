@@ -24,17 +24,19 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace http {
 
 class connection_set;
 
-/// What has happened so far; each request is counted once, in one of `answered` and `refused`,
-/// unless its connection ended before.
+/// What has happened so far; each request is counted once, in one of `answered`, `refused`
+/// and `taken`, unless its connection ended before.
 struct server_counters {
     std::uint64_t connections = 0; ///< handed over
     std::uint64_t answered = 0;    ///< requests the handler answered
     std::uint64_t refused = 0;     ///< requests answered 4xx or 5xx without the handler's doing
+    std::uint64_t taken = 0;       ///< connections that on_upgrade() or on_connect() has got
     std::uint64_t cut = 0;         ///< connections ended with a request under way, by drain_timeout
 };
 
@@ -53,6 +55,14 @@ public:
     /// connection, and a line on stderr; the others do not notice.
     using request_handler = std::function<void(const request&, response)>;
 
+    /// Called with a connection that leaves the server, and is the handler's now: with the request,
+    /// valid until it returns; the socket, as it came, blocking or not; and `head`, what the server
+    /// has read behind the request and nobody has looked at: the first bytes of what comes in. All
+    /// requests before this one have been answered, and their answers are with the kernel. The
+    /// handler writes the answer itself ("HTTP/1.1 101 Switching Protocols" ...); if it throws, the
+    /// connection is closed, and a line is written on stderr.
+    using upgrade_handler = std::function<void(const request&, unique_fd socket, std::string head)>;
+
     /// Throws std::system_error when there is no descriptor for its epoll instance.
     server(asio::any_io_executor executor, request_handler handler, server_options options = {});
     ~server(); ///< ends all connections at once; not in a handler, not after the io_context
@@ -69,6 +79,18 @@ public:
     /// call less.
     void emit_connection(net::accepted socket);
 
+    /// server.on('upgrade', handler): for requests that offer to change to this protocol,
+    /// "websocket" say, in any case: by `Upgrade`, `Connection: upgrade`, and HTTP/1.1 (RFC 9110
+    /// §7.8). A body that such a request has is read first, and thrown away. All other requests are
+    /// answered as ever, also those that offer another protocol (in Node they are not, once there
+    /// is a handler). To be called before the first connection comes.
+    void on_upgrade(std::string protocol, upgrade_handler handler);
+
+    /// server.on('connect', handler): for the method CONNECT, whose target is "host:port" (RFC 9110
+    /// §9.3.6). Without a handler the answer is 501. To be called before the first connection
+    /// comes.
+    void on_connect(upgrade_handler handler);
+
     /// Ends the service without losing an answer; io_context::run() returns when the rest is done.
     ///
     /// A request that has begun is answered, with `Connection: close`, within drain_timeout. A
@@ -80,7 +102,7 @@ public:
     /// again on another connection (RFC 9112 §9.3.1).
     void close();
 
-    /// Completes when close() has done its work: the last connection has ended.
+    /// Completes when close() has done its work: the last connection has ended, or left.
     asio::awaitable<void> closed();
 
     /// Node's closeAllConnections(): ends them now, whatever they are doing.
@@ -88,7 +110,8 @@ public:
 
     std::size_t connections() const noexcept; ///< how many are open
 
-    /// Calls `handler` whenever one of the connections has ended, however. It must not throw.
+    /// Calls `handler` whenever one of the connections has ended, however, or left. It must not
+    /// throw.
     void on_connection_ended(std::function<void()> handler);
 
     const server_counters& counters() const noexcept;

@@ -18,6 +18,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace http {
 
@@ -31,6 +33,10 @@ struct shared_state {
 
     /// A connection's last word to its owner: the slot it had.
     const std::function<void(std::size_t slot)> ended;
+
+    /// Who takes connections from the server: each with its protocol, and for CONNECT.
+    std::vector<std::pair<std::string, server::upgrade_handler>> upgrades{};
+    server::upgrade_handler connect{};
 
     /// What they all say.
     response_fields fields;
