@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -19,6 +21,39 @@ void write(const std::filesystem::path& folder, std::size_t number, const std::s
 std::string piece(int order, const std::string& text)
 {
     return std::string{static_cast<char>(order), static_cast<char>(text.size())} + text;
+}
+
+/// What is repeated 2^power times, one after the other: see wide_fuzz.
+using recipe = std::vector<std::pair<int, std::string>>;
+
+const std::vector<recipe> recipes{
+    {{0, "["}, {20, "1,"}, {0, "1]"}},
+    {{0, "["}, {19, "\"\","}, {0, "1]"}},
+    {{0, "{"}, {17, "\"#\":1,"}, {0, "\"x\":1}"}},
+    {{0, "{"}, {16, "\"#\":{},"}, {0, "\"x\":1}"}},
+    {{0, "{"}, {18, "\"k\":1,"}, {0, "\"k\":1}"}},
+    {{10, "["}, {10, "]"}},
+    {{9, "[["}, {9, "]]"}},
+    {{9, "{\"a\":"}, {0, "1"}, {9, "}"}},
+    {{0, "\""}, {20, "x"}, {0, "\""}},
+    {{0, "\""}, {18, "\\ud83d"}, {0, "\""}},
+    {{0, "\""}, {20, "\xff"}, {0, "\""}},
+    {{20, "9"}},
+    {{0, "1."}, {20, "0"}},
+    {{3, "{\"cmd\":\"NODE_HANDLE\",\"msg\":"}, {0, "1"}, {3, "}"}},
+    {{0, "{\"cmd\":\"NODE_HANDLE\",\"key\":\""},
+     {10, "k"},
+     {0, "\",\"msg\":["},
+     {16, "1,"},
+     {0, "1]}"}},
+};
+
+std::string text_of(const recipe& from)
+{
+    std::string text;
+    for (const auto& [power, piece] : from)
+        (text += {static_cast<char>(power), static_cast<char>(piece.size())}) += piece;
+    return text;
 }
 
 } // namespace
@@ -37,6 +72,9 @@ int main(int, char** argv)
                 write(folder / "channel", number++,
                       piece(order, line) + piece(0, "\"next\"\n") + piece(0x41, connection));
         }
+    number = 0;
+    for (const auto& recipe : recipes)
+        write(folder / "wide", number++, text_of(recipe));
     number = 0;
     for (const auto& example : http_cases::all)
         for (const char size : {char{0x7f}, char{0}})
