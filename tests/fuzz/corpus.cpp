@@ -79,6 +79,11 @@ int main(int, char** argv)
     for (const auto& example : http_cases::all)
         for (const char size : {char{0x7f}, char{0}})
             write(folder / "http", number++, size + example.bytes + http_cases::follow_up);
+    for (const char size : {char{0x7f}, char{0}})
+        for (const std::string request :
+             {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+              "CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n"})
+            write(folder / "http", number++, size + request + "and what is behind it");
     for (const auto& example : http_cases::openings)
         write(folder / "http", number++, char{0x7f} + example.possible + example.rest);
 }

@@ -33,6 +33,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                 response.end("ok");
                             },
                             {.max_header_size = 512, .max_body_size = 1024});
+        std::string sent;
+        std::size_t taken = 0;
+        const auto take = [&](const http::request&, unique_fd socket, std::string head) {
+            ++taken;
+            std::array<char, 16 * 1024> buffer;
+            for (ssize_t got; (got = ::recv(socket.get(), buffer.data(), buffer.size(), 0)) > 0;)
+                head.append(buffer.data(), static_cast<std::size_t>(got));
+            fuzz::claim(sent.ends_with(head), "what is behind the request comes once, in order");
+        };
+        server.on_upgrade("x", take);
+        server.on_connect(take);
         server.emit_connection(unique_fd(pair[1]));
 
         std::string answers;
@@ -48,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const std::size_t piece = std::size_t{input.byte()} * 8 + 1;
         while (!input.empty()) {
             const auto text = input.bytes(piece);
+            sent += text;
             if (::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0)
                 break; // it has had enough
             go_on();
@@ -58,6 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         fuzz::claim(answers.empty() || answers.starts_with("HTTP/1.1 "), "an answer is HTTP");
         const auto& counted = server.counters();
         fuzz::claim(counted.answered == handled, "each request is answered");
+        fuzz::claim(counted.taken == taken && taken <= 1, "a connection leaves once");
         fuzz::claim(counted.refused <= 1, "after a refusal nothing is served");
         fuzz::claim(server.connections() == 0, "the connection ends with its client");
     }
