@@ -53,6 +53,9 @@ inline const std::vector<channel_case> all{
     {"surplus_nack",             R"({"cmd":"NODE_HANDLE_NACK"})",                                      ignored},
     {"count_of_a_strange_key",   R"({"cmd":"NODE_SOCKET_GET_COUNT","key":"k"})",                       answered},
     {"count_of_no_key",          R"({"cmd":"NODE_SOCKET_GET_COUNT"})",                                 ignored},
+    {"count_that_nobody_asked",  R"({"cmd":"NODE_SOCKET_COUNT","key":"k","count":1})",                 ignored},
+    {"count_that_is_none",       R"({"cmd":"NODE_SOCKET_COUNT","key":"k","count":"many"})",            ignored},
+    {"all_closed_unasked",       R"({"cmd":"NODE_SOCKET_ALL_CLOSED","key":"k"})",                      ignored},
     {"close_of_a_strange_key",   R"({"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":"k"})",                    answered},
 
     {"connection",               R"({"cmd":"NODE_HANDLE","type":"net.Socket","msg":"m","key":"k"})",   refused},

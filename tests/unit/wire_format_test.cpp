@@ -90,6 +90,43 @@ TEST(WireFormat, ReadsTheKeysOfQuestionsAndNoEndlessOnes)
         "k");
 }
 
+TEST(WireFormat, ReadsWhatThePeerSaysOfTheSocketsItHasGot)
+{
+    const auto count = [](const string& text) {
+        return std::get<wire::counted>(
+                   wire::decode(R"({"cmd":"NODE_SOCKET_COUNT","key":"k","count":)" + text + "}"))
+            .open;
+    };
+    EXPECT_EQ(count("0"), 0U);
+    EXPECT_EQ(count("12"), 12U);
+    for (const string none : {"-1", "1.0", "1e2", "\"1\"", "true", "null", "18446744073709551616"})
+        EXPECT_EQ(count(none), std::nullopt) << none;
+    EXPECT_EQ(
+        std::get<wire::counted>(wire::decode(R"({"cmd":"NODE_SOCKET_COUNT","key":"k"})")).open,
+        std::nullopt);
+    EXPECT_EQ(
+        std::get<wire::all_closed>(wire::decode(R"({"cmd":"NODE_SOCKET_ALL_CLOSED","key":"k"})"))
+            .key,
+        "k");
+    EXPECT_TRUE(std::holds_alternative<wire::internal_message>(
+        wire::decode(R"({"cmd":"NODE_SOCKET_COUNT","key":"","count":1})")));
+}
+
+TEST(WireFormat, WritesTheKeyOfASocketAndTheQuestionsAboutIt)
+{
+    EXPECT_EQ(wire::encode("m", "net.Socket", "a \"key\""),
+              R"({"cmd":"NODE_HANDLE","type":"net.Socket","msg":"m","key":"a \"key\""})"
+              "\n");
+    EXPECT_EQ(wire::encode("m", "net.Socket"), wire::encode("m", "net.Socket", ""));
+    EXPECT_EQ(wire::encode_get_count("k"), "{\"cmd\":\"NODE_SOCKET_GET_COUNT\",\"key\":\"k\"}\n");
+    EXPECT_EQ(wire::encode_notify_close("k"),
+              "{\"cmd\":\"NODE_SOCKET_NOTIFY_CLOSE\",\"key\":\"k\"}\n");
+    for (const auto& key : {string("\xff"), string(wire::max_key - 1, 'k')}) {
+        EXPECT_THROW(wire::encode("m", "net.Socket", key), std::invalid_argument);
+        EXPECT_THROW(wire::encode_get_count(key), std::invalid_argument);
+    }
+}
+
 TEST(WireFormat, KnowsTheProtocolsOwnHoweverTheyAreSpelled)
 {
     const auto is = [](const string& line, auto kind) {
