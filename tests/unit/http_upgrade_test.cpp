@@ -135,23 +135,33 @@ TEST_F(HttpUpgrade, RequestsBeforeItAreAnsweredFirst)
     EXPECT_EQ(answers[1].body, "later");
 }
 
+// Of the large one so much waits that the request behind it is not even looked at; with the small
+// one it is whole, and the answer waits for the client.
 TEST_F(HttpUpgrade, AndTheirAnswersAreSentBeforeTheSocketIsAnothers)
 {
-    const string large(4'000'000, 'x');
-    start([&](const http::request&, http::response res) { res.end(large); });
-    server->on_upgrade("websocket", take());
-    client peer = connect();
-    peer.send(get("/large") + get("/chat", websocket) + "payload");
-    settle();
-    EXPECT_TRUE(all.empty()) << "the client has not read it";
-    EXPECT_EQ(server->connections(), 1u);
-    run_until([&] { return peer.received(), !all.empty(); });
-    EXPECT_EQ(::write(all.at(0).socket.get(), "HTTP/1.1 101 \r\n\r\n", 17), 17);
-    const auto answers = replies(peer.received());
-    ASSERT_EQ(answers.size(), 2u);
-    EXPECT_EQ(answers[0].body, large);
-    EXPECT_EQ(answers[1].status, 101u);
-    EXPECT_EQ(input_of(all[0]), "payload");
+    for (const std::size_t size : {4'000'000, 40'000}) {
+        all.clear();
+        const string body(size, 'x');
+        start([&](const http::request&, http::response res) { res.end(body); });
+        server->on_upgrade("websocket", take());
+        int ends[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        const int least = 1;
+        ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+        client peer{unique_fd(ends[0])};
+        server->emit_connection(unique_fd(ends[1]));
+        peer.send(get("/") + get("/chat", websocket) + "payload");
+        settle();
+        EXPECT_TRUE(all.empty()) << "the client has not read it";
+        EXPECT_EQ(server->connections(), 1u);
+        run_until([&] { return peer.received(), !all.empty(); });
+        EXPECT_EQ(::write(all.at(0).socket.get(), "HTTP/1.1 101 \r\n\r\n", 17), 17);
+        const auto answers = replies(peer.received());
+        ASSERT_EQ(answers.size(), 2u) << size;
+        EXPECT_EQ(answers[0].body, body);
+        EXPECT_EQ(answers[1].status, 101u);
+        EXPECT_EQ(input_of(all[0]), "payload");
+    }
 }
 
 TEST_F(HttpUpgrade, OffersThatNobodyWantsAreIgnored)
