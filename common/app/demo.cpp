@@ -220,14 +220,15 @@ public:
     }
 
 private:
-    static void wait_for(asio::signal_set& signals, std::function<void()> handler)
+    void wait_for(asio::signal_set& signals, std::function<void()> handler)
     {
-        signals.async_wait([&signals, handler = std::move(handler)](std::error_code error, int) {
-            if (error)
-                return;
-            handler();
-            wait_for(signals, handler);
-        });
+        signals.async_wait(
+            [this, &signals, handler = std::move(handler)](std::error_code error, int) {
+                if (error || stopping_)
+                    return;
+                handler();
+                wait_for(signals, handler);
+            });
     }
 
     void remember_slots(const std::vector<pid_t>& pids)
@@ -401,6 +402,8 @@ child_exit_code(int argc, char** argv,
         return ok;
     } catch (const exit_now& now) {
         return now.code;
+    } catch (const ipc::channel_closed&) { // while it asked for something: whoever hung up knows
+        return ok;
     } catch (const std::exception& error) {
         note("worker " + std::to_string(::getpid()) + ": " + error.what());
         return exit_code;

@@ -35,7 +35,7 @@ public:
     /// text that listen() has for it; once, and before ready().
     virtual void cannot_listen(const std::error_code& error) = 0;
 
-    /// Calls `handler` for each signal of this number.
+    /// Calls `handler` for each signal of this number, until the demo is told to stop.
     virtual void on_signal(int number, std::function<void()> handler) = 0;
 
     /// The ready line, on stderr: every worker holds what it needs. `pids` in slot order.

@@ -55,6 +55,13 @@ void primary::state::watch()
                 if (const auto self = weak.lock())
                     self->started(slot, std::move(child));
             },
+        .message =
+            [weak](const ipc::child_process& child, ipc::message said) {
+                const auto self = weak.lock();
+                const auto worker = self ? self->of(child) : nullptr;
+                if (worker && self->on_message)
+                    self->on_message(info(*worker), std::move(said));
+            },
         .disconnected =
             [weak](const ipc::child_process& child) {
                 if (const auto self = weak.lock())
@@ -65,12 +72,6 @@ void primary::state::watch()
                 if (const auto self = weak.lock())
                     self->exited(child, status);
             },
-    });
-    pool->on_message([weak](std::size_t slot, ipc::message said) {
-        const auto self = weak.lock();
-        const auto worker = self ? self->of_slot(slot) : nullptr;
-        if (worker && self->on_message)
-            self->on_message(info(*worker), std::move(said));
     });
 }
 
@@ -136,7 +137,7 @@ awaitable<void> primary::state::until_listening(std::size_t slot)
     const auto worker = of_slot(slot);
     co_await changed.wait_until(
         [&] { return !worker || worker->state >= worker_state::listening; });
-    if (!worker || worker->state == worker_state::dead)
+    if (!worker || worker->state >= worker_state::leaving)
         throw ipc::channel_closed();
 }
 
@@ -262,14 +263,16 @@ void primary::state::leave(const member_ptr& worker)
     pool->retire(*worker->child);
 }
 
-awaitable<std::size_t> primary::state::reload(milliseconds limit)
+awaitable<std::optional<std::size_t>> primary::state::reload(milliseconds limit)
 {
     const auto self = shared_from_this();
+    if (is_stopping)
+        co_return std::nullopt;
     if (std::exchange(is_reloading, true))
         throw std::logic_error("a reload is under way");
     std::size_t replaced = 0;
     try {
-        for (std::size_t slot = 0; slot < pool->size() && !pool->stopping(); ++slot) {
+        for (std::size_t slot = 0; slot < pool->size() && !is_stopping; ++slot) {
             const auto old = co_await pool->renew(slot, limit);
             if (!old)
                 break;
@@ -285,6 +288,8 @@ awaitable<std::size_t> primary::state::reload(milliseconds limit)
             pool->given().log(std::string("cannot start a worker: ") + error.what());
     }
     is_reloading = false;
+    if (is_stopping && replaced < pool->size())
+        co_return std::nullopt;
     co_return replaced;
 }
 
@@ -302,6 +307,7 @@ awaitable<void> primary::state::stop()
         deadline.async_wait([self](std::error_code) { self->changed.notify(); });
         return deadline;
     };
+    is_stopping = true;
     auto servers = servers_; // each to its end, be it that its last worker leaves it before
     const auto draining = std::make_shared<std::size_t>(servers_.size());
     for (const auto& [key, one] : servers_)
@@ -389,7 +395,7 @@ awaitable<address_info> primary::listening()
     return state_->listening();
 }
 
-awaitable<std::size_t> primary::reload(milliseconds limit)
+awaitable<std::optional<std::size_t>> primary::reload(milliseconds limit)
 {
     return state_->reload(limit);
 }

@@ -81,9 +81,9 @@ public:
     ///
     /// A new one that does not listen within `limit`, or ends before, is given up, and so is the
     /// rest: those that have been replaced stay, the old ones go on. Returns how many have been
-    /// replaced: fewer than there are workers means that, and the pool's log says why. Throws
-    /// std::logic_error while another one is under way.
-    asio::awaitable<std::size_t> reload(std::chrono::milliseconds limit);
+    /// replaced: fewer than there are workers means that, and the pool's log says why. Nothing when
+    /// stop() has ended it. Throws std::logic_error while another one is under way.
+    asio::awaitable<std::optional<std::size_t>> reload(std::chrono::milliseconds limit);
     bool is_reloading() const noexcept;
 
     /// cluster.disconnect(), and what a service needs besides: nobody new is let in; connections

@@ -26,7 +26,7 @@ public:
 
     void watch();
     asio::awaitable<address_info> listening();
-    asio::awaitable<std::size_t> reload(std::chrono::milliseconds limit);
+    asio::awaitable<std::optional<std::size_t>> reload(std::chrono::milliseconds limit);
     asio::awaitable<void> stop();
 
     const asio::any_io_executor executor;
@@ -40,6 +40,7 @@ public:
     std::function<void(const worker_info&, const ipc::exit_status&)> on_exit;
     std::function<void(const worker_info&, const address_info&, std::error_code)> on_refused;
     bool is_reloading = false;
+    bool is_stopping = false;
 
     member_ptr of_slot(std::size_t slot) const;
 

@@ -1,5 +1,6 @@
 #include "cluster/worker.hpp"
 
+#include "cluster/bound_socket.hpp"
 #include "cluster/intercom.hpp"
 #include "event.hpp"
 #include "ipc/error.hpp"
@@ -179,6 +180,7 @@ void worker::process::take(message said, unique_fd descriptor)
 {
     if (said.act == "disconnect") {
         told_to_disconnect = true;
+        intercom.end(); // Node's primary answers nobody who is on his way out
         changed.notify();
     } else if (said.act == "newconn" && said.seq && unanswered_queries > 0 &&
                !servers.contains(said.key)) {
@@ -249,6 +251,11 @@ awaitable<server> worker::process::listen(query asked)
 
     auto result = std::make_shared<server::state>(self, said.key, said.name);
     if (descriptor) { // bound and not listening yet: that is for who accepts
+        // To listen would bind it to any port, when Node's primary could not bind it: libuv keeps
+        // that error to itself.
+        const auto bound = name_of(descriptor.get());
+        if (bound && asked.port > 0 && bound->port != asked.port)
+            throw refused(EADDRINUSE);
         if (::listen(descriptor.get(), asked.backlog > 0 ? asked.backlog : SOMAXCONN) != 0)
             throw refused(errno);
         result->listen_on(std::move(descriptor));

@@ -82,7 +82,7 @@ public:
     /// Asks the primary for a server on `host` (a name or an address; empty: all interfaces) and
     /// `port` (0: one that the kernel picks, the same for all workers), and says that we listen.
     /// Throws std::system_error with what became of it there, EADDRINUSE say, as if it had happened
-    /// here, and ipc::channel_closed when the primary has gone.
+    /// here, and ipc::channel_closed when the primary has gone, or has told us to disconnect.
     asio::awaitable<server> listen(std::string host, std::uint16_t port,
                                    listen_options options = {});
 

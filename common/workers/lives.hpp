@@ -20,6 +20,10 @@ struct lives {
     /// to it and see its end, and does not keep it alive.
     std::function<void(std::size_t slot, std::shared_ptr<ipc::child_process>)> started;
 
+    /// It has said something: for whoever must know which process it was, also when another one has
+    /// its place by now. Takes the messages in the place of pool::on_message.
+    std::function<void(const ipc::child_process&, ipc::message)> message;
+
     /// Its channel has ended. Comes once, and before `exited`.
     std::function<void(const ipc::child_process&)> disconnected;
 

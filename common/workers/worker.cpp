@@ -93,7 +93,7 @@ void worker::start_process()
         posix::free_descriptors() /
             (2 * std::max<std::size_t>(pool_->filled + 1, pool_->given.count)),
         1, pool_->given.in_flight);
-    channel.takes_handles = static_cast<bool>(pool_->on_message);
+    channel.takes_handles = is_heard();
     channel.on_ack_overdue = [weak = weak_from_this()] {
         if (const auto self = weak.lock())
             self->kill_overdue();
@@ -176,8 +176,8 @@ awaitable<void> worker::listen(std::shared_ptr<ipc::child_process> child)
     try {
         bool has_spoken = false; // the demos' have nothing to say
         while (auto message = co_await child->channel.receive()) {
-            if (pool_->on_message)
-                take(std::move(*message));
+            if (is_heard())
+                take(*child, std::move(*message));
             else if (!std::exchange(has_spoken, true))
                 pool_->log(name() + " sends messages, which nobody here reads");
         }
@@ -186,10 +186,18 @@ awaitable<void> worker::listen(std::shared_ptr<ipc::child_process> child)
     }
 }
 
-void worker::take(ipc::message said)
+bool worker::is_heard() const
+{
+    return pool_->watched.message || pool_->on_message;
+}
+
+void worker::take(const ipc::child_process& child, ipc::message said)
 {
     try {
-        pool_->on_message(slot_, std::move(said));
+        if (pool_->watched.message)
+            pool_->watched.message(child, std::move(said));
+        else
+            pool_->on_message(slot_, std::move(said));
     } catch (const std::exception& error) { // costs this message, not the worker
         pool_->log("a message of " + name() + ": " + error.what());
     }

@@ -116,7 +116,8 @@ private:
     asio::awaitable<void> live();
     asio::awaitable<ipc::exit_status> live_once();
     asio::awaitable<void> listen(std::shared_ptr<ipc::child_process> child);
-    void take(ipc::message said);
+    bool is_heard() const;
+    void take(const ipc::child_process& child, ipc::message said);
     asio::awaitable<void> insist(std::shared_ptr<ipc::child_process> child);
     asio::awaitable<void> close_after_end(std::shared_ptr<ipc::child_process> child);
     asio::awaitable<void> greet_now(std::shared_ptr<ipc::child_process> child);

@@ -37,10 +37,12 @@ awaitable<void> reload(app::demo& demo, cluster::primary& primary)
 {
     const auto before = primary.pool().size();
     const auto replaced = co_await primary.reload(time_to_listen);
+    if (!replaced)
+        co_return; // told to stop meanwhile
     if (replaced == before)
-        demo.say("reloaded: " + std::to_string(replaced) + " new workers");
+        demo.say("reloaded: " + std::to_string(*replaced) + " new workers");
     else
-        demo.fail("reload given up after " + std::to_string(replaced) + " of " +
+        demo.fail("reload given up after " + std::to_string(*replaced) + " of " +
                   std::to_string(before) + " workers: the others go on as they are");
 }
 // [/reload]

@@ -338,81 +338,6 @@ TEST(OurPrimary, AnswersForEveryServerThatAWorkerAsksFor)
     }
 }
 
-// ---- reload
-// ---------------------------------------------------------------------------------------
-
-TEST(Reload, F5_ReplacesEveryWorkerUnderLoadAndLosesNoRequest)
-{
-    for (const string policy : {"round_robin", "least_busy", "shared"})
-        for (const bool keep_alive : {false, true}) {
-            auto main = our_primary({"--workers", "2", "--policy", policy});
-            vector<string> command{client("http_client"),
-                                   "--port",
-                                   std::to_string(main.port),
-                                   "--count",
-                                   "4000",
-                                   "--concurrency",
-                                   "8",
-                                   "--quiet"};
-            if (keep_alive)
-                command.emplace_back("--keep-alive");
-            process load(command);
-            main.signal(SIGUSR2);
-            main.err_line("reloaded: 2 new workers");
-            for (const auto old : main.workers)
-                EXPECT_TRUE(eventually([&] { return !runs(old); }));
-            EXPECT_EQ(load.wait_exit(), exited(0)) << policy << load.err();
-            EXPECT_EQ(load.err(), "") << policy;
-            EXPECT_EQ(main.stop(), exited(0)) << main.err();
-        }
-}
-
-TEST(Reload, F1_ASuccessorThatDoesNotGetThereLeavesTheOldOnesServing)
-{
-    const auto worker = testing::TempDir() + "reload_test." + std::to_string(::getpid()) + ".js";
-    std::filesystem::copy_file(script("child.js"), worker,
-                               std::filesystem::copy_options::overwrite_existing);
-    auto main = our_primary({"--workers", "2", "--child", quoted(node()) + " " + quoted(worker)});
-    std::filesystem::remove(worker);
-    main.signal(SIGUSR2);
-    main.err_line("reload given up after 0 of 2 workers");
-    EXPECT_EQ(children(main.pid()).size(), 2u);
-    for (int i = 0; i < 4; ++i) {
-        const auto who = ask_who(main.port);
-        EXPECT_TRUE(std::count(main.workers.begin(), main.workers.end(), who));
-    }
-    EXPECT_EQ(main.stop(), exited(1)) << "it says so at the end, too";
-}
-
-TEST(Reload, F4_OneAtATimeAndADeathInTheMiddleEndsInOneGeneration)
-{
-    auto main = our_primary({"--workers", "2", "--respawn"});
-    ::kill(main.workers.at(0), SIGSTOP); // it cannot leave
-    auto client = connect(main.port);
-    main.signal(SIGUSR2);
-    ASSERT_TRUE(eventually([&] { return children(main.pid()).size() == 3; }));
-    main.signal(SIGUSR2);
-    main.err_line("a reload is under way already");
-    ::kill(main.workers[0], SIGKILL);
-    main.err_line("reloaded: 2 new workers");
-    ASSERT_TRUE(eventually([&] { return children(main.pid()).size() == 2; }));
-    EXPECT_EQ(answers(main.port, 10).size(), 2u);
-    client.close();
-    EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
-}
-
-TEST(Reload, F4_ThePrimaryThatDiesInTheMiddleTakesAllWithIt)
-{
-    auto main = our_primary({"--workers", "2"});
-    ::kill(main.workers.at(0), SIGSTOP);
-    main.signal(SIGUSR2);
-    ASSERT_TRUE(eventually([&] { return children(main.pid()).size() == 3; }));
-    main.signal(SIGKILL);
-    EXPECT_EQ(main.wait_exit(), killed_by(SIGKILL));
-    main.wait_output_closed();
-    EXPECT_TRUE(eventually([&] { return is_free(main.port); }));
-}
-
 // ---- our worker
 // -----------------------------------------------------------------------------------
 
@@ -423,6 +348,20 @@ TEST(OurClusterWorker, TakesItsPortFromTheEnvironment)
                        "--child", demo("cluster_child")});
     EXPECT_EQ(main.port, port);
     EXPECT_EQ(main.stop(), exited(0));
+}
+
+TEST(OurClusterWorker, HasNothingToSayWhenItsPrimaryGoesBeforeItListens)
+{
+    const auto forked = run(
+        {node(), "-e",
+         "const child = require('child_process').fork('x.js', { execPath: process.argv[1],"
+         "  execArgv: [], env: { ...process.env, NODE_UNIQUE_ID: 1 } });"
+         "child.on('internalMessage', said => said.act === 'queryServer' && child.disconnect());"
+         "child.on('exit', (code, signal) => console.log(code, signal))",
+         demo("cluster_child")});
+    EXPECT_EQ(forked.status, exited(0));
+    EXPECT_EQ(forked.out, "0 null\n");
+    EXPECT_EQ(forked.err, "");
 }
 
 TEST(OurClusterWorker, WantsAPrimaryAndSaysSo)

@@ -120,7 +120,7 @@ for (const [candidate, wanted] of [['9.2.1~7.3.0', 'libllhttp-dev'], ['(none)', 
 
 // ---- folders
 
-const commands = [['demo'], ['build'], ['test'], ['asan'], ['test_as_nobody'], ['chaos'], ['fuzz'], ['coverage'], ['bench'], ['format'], ['notes'], ['check', '3.2'],
+const commands = [['demo'], ['build'], ['test'], ['asan'], ['test_as_nobody'], ['reload'], ['chaos'], ['fuzz'], ['coverage'], ['bench'], ['format'], ['notes'], ['check', '3.2'],
   ['on_debian', '13']]
 for (const words of commands) {
   test(`${words.join(' ')} notices that build/ was copied with the tree`, () => {

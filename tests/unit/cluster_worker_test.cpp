@@ -137,6 +137,19 @@ TEST_F(ClusterWorker, HearsThatThePrimaryHasGoneWhileItAsks)
     EXPECT_EQ(error, "Channel closed");
 }
 
+/// Node's primary answers no question of a worker that it has told to leave.
+TEST_F(ClusterWorker, HearsThatItIsToLeaveWhileItAsks)
+{
+    listen();
+    write("{\"cmd\":\"NODE_CLUSTER\",\"act\":\"disconnect\",\"seq\":3}\n");
+    EXPECT_TRUE(run_until([&] { return !error.empty(); }));
+    EXPECT_EQ(error, "Channel closed");
+    bool done = false;
+    asio::co_spawn(context, worker->disconnect(),
+                   [&](std::exception_ptr failure) { done = !failure; });
+    EXPECT_TRUE(run_until([&] { return done; }));
+}
+
 TEST_F(ClusterWorker, LeavesWhenItIsToldAndSaysThatItMeansToWhenItIsNot)
 {
     for (const bool is_told : {true, false}) {

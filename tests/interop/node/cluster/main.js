@@ -2,6 +2,7 @@
 'use strict'
 
 const cluster = require('node:cluster')
+const { once } = require('node:events')
 const { options, sayReady } = require('../main_process')
 
 const { host, port, workers, child, respawn } = options(__dirname)
@@ -13,6 +14,7 @@ const fork = i => {
   process.execPath = program.endsWith('.js') ? node : program // there is no other way to say it
   const worker = cluster.fork({ HOST: host, PORT: port })
   process.execPath = node
+  worker.runs = i
   return worker
 }
 const work = Array.from({ length: workers }, (_, i) => fork(i).process)
@@ -26,6 +28,19 @@ cluster.on('listening', (worker, { address, port: actual }) => {
 cluster.on('exit', (worker, code, signal) => {
   console.log(`exit ${worker.id} code ${code} signal ${signal} meant ${worker.exitedAfterDisconnect}`)
   if (respawn) fork(worker.id - 1)
+})
+// Reload, as it is usually done: a new worker; when it listens, the old one is told to disconnect. Node's waits for its
+// clients then, and for those who keep their connections that would be for ever: after two seconds it is killed.
+process.on('SIGUSR2', async () => {
+  const all = Object.values(cluster.workers)
+  for (const old of all) {
+    await once(fork(old.runs), 'listening')
+    old.disconnect()
+    const patience = setTimeout(() => old.process.kill(), 2000)
+    await once(old, 'exit')
+    clearTimeout(patience)
+  }
+  console.error(`reloaded: ${all.length} new workers`)
 })
 const end = () => cluster.disconnect(() => console.log('disconnected'))
 process.once('SIGTERM', end)

@@ -1,0 +1,102 @@
+// What a worker of a cluster can do, and what its primary is told of it: the same, whether the
+// worker is Node's or ours, and the primary Node's or ours.
+#include "support/programs.hpp"
+#include "support/tcp.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+#include <unistd.h>
+
+using namespace support;
+using std::string;
+using std::vector;
+
+namespace {
+
+struct act {
+    string name;           ///< what acting_worker does
+    vector<string> events; ///< in any order: of the last two either may be the first
+};
+
+std::ostream& operator<<(std::ostream& out, const act& given)
+{
+    return out << given.name;
+}
+
+const string stop = "message \"stop\"";
+const string here = "listening on 127.0.0.1 that port";
+const string left = "exit 0 meant";
+
+const vector<act> acts{
+    {"stays", {here, stop, left}},
+    {"idles", {stop, left}},
+    {"leaves", {here, left}},
+    {"exits", {here, "exit 3 not meant"}},
+    {"dies", {here, "exit SIGKILL not meant"}},
+    {"hangs_up", {here, "exit 0 not meant"}},
+    {"talks", {R"(message {"question":"你好 €"})", R"(message "an answer")", stop, left}},
+    {"serves", {here, R"(message "served")", stop, left}},
+    {"finds_it_taken", {R"(message "EADDRINUSE")", stop, left}},
+    {"has_two",
+     {"listening on 127.0.0.1 another port", "listening on 127.0.0.1 another port",
+      R"(message {"differ":true})", stop, left}},
+    {"listens_again", {here, here, stop, left}},
+    {"has_a_path", {"listening on PATH -1", stop, left}},
+    {"has_ipv6_only", {"listening on :: that port", here, stop, left}},
+};
+
+/// Who the primary is, who the worker, what it does.
+using cast = std::tuple<bool, bool, act>;
+class ClusterActs : public testing::TestWithParam<cast> {};
+
+string name_of(const testing::TestParamInfo<cast>& test)
+{
+    const auto& [node_primary, node_worker, what] = test.param;
+    return what.name + (node_worker ? "_NodesWorker" : "_OurWorker") +
+           (node_primary ? "_NodesPrimary" : "_OurPrimary");
+}
+
+INSTANTIATE_TEST_SUITE_P(, ClusterActs,
+                         testing::Combine(testing::Bool(), testing::Bool(),
+                                          testing::ValuesIn(acts)),
+                         name_of);
+
+TEST_P(ClusterActs, AreToldTheSameWayWhoeverPlays)
+{
+    const auto& [node_primary, node_worker, what] = GetParam();
+    const auto scripts = fixture("interop/node/cluster/");
+    const auto path = testing::TempDir() + "cluster_acts." + std::to_string(::getpid());
+    for (const string policy : {"rr", "none"}) {
+        vector<string> command{test_program("acting_primary")};
+        if (node_primary)
+            command = {node(), scripts + "acting_primary.js"};
+        command.push_back(what.name);
+        if (node_worker && !node_primary)
+            command.push_back(node());
+        command.push_back(node_worker ? scripts + "acting_worker.js"
+                                      : test_program("acting_worker"));
+        std::optional<listener> other;
+        if (what.name == "finds_it_taken")
+            other.emplace();
+        const auto port = other ? other->port() : unused_port();
+        const auto result = run(
+            command, {.environment = {"SERVER_PORT=" + std::to_string(port), "SERVER_PATH=" + path,
+                                      "NODE_CLUSTER_SCHED_POLICY=" + policy}});
+        EXPECT_EQ(result.status, exited(0)) << result.err;
+
+        auto said = lines(result.out);
+        for (auto& line : said)
+            if (const auto at = line.find(path); at != string::npos)
+                line.replace(at, path.size(), "PATH");
+        auto expected = what.events;
+        expected.insert(expected.end(), {"online", "disconnect"});
+        std::sort(said.begin(), said.end());
+        std::sort(expected.begin(), expected.end());
+        EXPECT_EQ(said, expected) << policy << "\n" << result.out << result.err;
+    }
+}
+
+} // namespace
