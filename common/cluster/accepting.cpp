@@ -1,7 +1,6 @@
 #include "cluster/accepting.hpp"
 
-#include "ipc/error.hpp"
-#include "workers/hand_over.hpp"
+#include "cluster/offer.hpp"
 #include "workers/pool.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -10,20 +9,12 @@
 #include <asio/use_awaitable.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace cluster {
 
 using asio::awaitable;
 using workers::handed;
-
-namespace {
-
-constexpr std::chrono::milliseconds pause_when_all_refuse{100};
-constexpr int max_rounds_of_refusals = 50;
-
-} // namespace
 
 accepting::accepting(asio::any_io_executor executor, const query& asked,
                      std::shared_ptr<workers::pool> pool)
@@ -91,67 +82,25 @@ void accepting::distribute()
         } else {
             const auto worker = *pick(candidates);
             free_.remove(worker);
-            asio::co_spawn(executor_, offer(worker, std::move(next)), asio::detached);
+            asio::co_spawn(executor_, give(worker, std::move(next)), asio::detached);
         }
         one = waiting_.begin();
     }
     changed_.notify();
 }
 
-awaitable<void> accepting::offer(member_ptr worker, pending one)
+awaitable<void> accepting::give(member_ptr worker, pending one)
 {
     const auto self = shared_from_this();
-    const auto became = co_await offer_now(*worker, one.connection);
+    const auto became = co_await offer(pool_, worker, key_, one.connection);
     --under_way_;
-    switch (became) {
-    case handed::over:
-        ++pool_->books().handed_over;
-        ++worker->given;
-        pool_->count(*worker->child);
-        break;
-    case handed::spent:
-        ++pool_->books().closed;
-        break;
-    case handed::back:
-        ++pool_->books().came_back;
-        waiting_.push_front(std::move(one));
-        break;
-    case handed::refused:
+    if (became == handed::refused)
         one.refused_by.insert(worker->id);
+    if (became == handed::refused || became == handed::back)
         waiting_.push_front(std::move(one));
-        break;
-    }
     if (std::find(all_.begin(), all_.end(), worker) != all_.end())
         free_.push_back(worker);
     distribute();
-}
-
-// Afterwards the connection is closed here (over), or whole.
-awaitable<handed> accepting::offer_now(member& worker, ipc::handle& connection)
-{
-    asio::steady_timer deadline(executor_);
-    if (const auto limit = pool_->given().ack_timeout; limit.count() > 0) {
-        deadline.expires_after(limit);
-        deadline.async_wait([this, self = shared_from_this(), child = worker.child,
-                             limit](std::error_code cancelled) {
-            if (!cancelled)
-                pool_->kill(*child, "has answered no connection for " +
-                                        std::to_string(limit.count()) + " ms");
-        });
-    }
-    try {
-        const auto seq = worker.talk.next();
-        const auto reply = co_await worker.talk.ask(seq, new_connection(seq, key_), connection);
-        if (!reply.said.accepted)
-            co_return handed::refused;
-        connection.close();
-        co_return handed::over;
-    } catch (const ipc::channel_closed&) {
-    } catch (const ipc::error&) { // it has no room for a descriptor, or reads nothing
-        co_return handed::refused;
-    }
-    deadline.cancel(); // its end is what is waited for, and whoever runs it sees to that
-    co_return co_await workers::recover(worker.child, connection);
 }
 
 // When all refuse at once, they mean it: asking them without a pause would keep everybody busy.
@@ -185,11 +134,6 @@ awaitable<void> accepting::end()
     const auto self = shared_from_this();
     server_.release().reset();
     co_await changed_.wait_until([this] { return under_way_ == 0; });
-    close_waiting();
-}
-
-accepting::~accepting()
-{
     close_waiting();
 }
 

@@ -7,8 +7,8 @@
 #include "ipc/handle.hpp"
 #include "net/listen.hpp"
 #include "once_a_second.hpp"
-#include "workers/hand_over.hpp"
 
+#include <chrono>
 #include <list>
 #include <set>
 
@@ -33,7 +33,7 @@ public:
     /// Throws as bound_socket does, and what listen(2) says.
     accepting(asio::any_io_executor executor, const query& asked,
               std::shared_ptr<workers::pool> pool);
-    ~accepting() override; ///< closes what still waits
+    ~accepting() override { close_waiting(); }
 
     void add(const member_ptr& worker, const answer_to& asked) override;
     void remove(const member_ptr& worker) override;
@@ -53,6 +53,9 @@ protected:
     virtual bool wants_ended() const { return false; }
 
 private:
+    static constexpr std::chrono::milliseconds pause_when_all_refuse{100};
+    static constexpr int max_rounds_of_refusals = 50;
+
     struct pending {
         ipc::handle connection;
         std::set<int> refused_by{}; // ids
@@ -62,8 +65,7 @@ private:
     void take(net::accepted& connection);
     void distribute();
     void close_waiting() noexcept;
-    asio::awaitable<void> offer(member_ptr worker, pending one);
-    asio::awaitable<workers::handed> offer_now(member& worker, ipc::handle& connection);
+    asio::awaitable<void> give(member_ptr worker, pending one);
     asio::awaitable<void> ask_again_later(pending one);
 
     const asio::any_io_executor executor_;
