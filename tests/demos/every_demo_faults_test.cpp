@@ -1,4 +1,4 @@
-// The three demos when somebody dies, hangs, or is told twice to stop.
+// The demos when somebody dies, hangs, or is told twice to stop.
 #include "support/proc_fs.hpp"
 #include "support/programs.hpp"
 #include "support/tcp.hpp"
@@ -27,7 +27,9 @@ bool none_runs(const vector<pid_t>& pids)
 class EveryDemoFaults : public testing::TestWithParam<string> {
 protected:
     string name() const { return GetParam(); }
-    string client_name() const { return name() == "http_cluster" ? "http_client" : "net_client"; }
+    bool is_http() const { return name().ends_with("cluster"); }
+    bool main_accepts() const { return name() == "socket_fanout" || name() == "cluster"; }
+    string client_name() const { return is_http() ? "http_client" : "net_client"; }
 
     /// A worker written in JavaScript that ignores SIGTERM and the end of its channel.
     static vector<string> stubborn(vector<string> more = {})
@@ -46,8 +48,7 @@ protected:
         std::multiset<pid_t> result;
         for (const auto& line : lines(asked.out))
             if (line != "end")
-                result.insert(name() == "http_cluster" ? parse_http_reply(line)
-                                                       : parse_reply(line).pid);
+                result.insert(is_http() ? parse_http_reply(line) : parse_reply(line).pid);
         EXPECT_EQ(result.size(), static_cast<std::size_t>(count));
         return result;
     }
@@ -61,7 +62,8 @@ protected:
     }
 };
 
-const auto every_demo = testing::Values("server_handoff", "socket_fanout", "http_cluster");
+const auto every_demo =
+    testing::Values("server_handoff", "socket_fanout", "http_cluster", "cluster");
 const auto its_name = [](const auto& test) { return test.param; };
 INSTANTIATE_TEST_SUITE_P(, EveryDemoFaults, every_demo, its_name);
 
@@ -143,7 +145,7 @@ TEST_P(EveryDemoFaults, RespawnReplacesAKilledWorker)
         if (worker != dead)
             ::kill(worker, SIGSTOP);
     main.err_line(std::to_string(replacement));
-    if (name() != "socket_fanout") { // whose main would wait for the stopped ones to acknowledge
+    if (!main_accepts()) { // it would wait for the stopped ones to acknowledge
         EXPECT_EQ(ask_who(main.port, 3),
                   (std::multiset<pid_t>{replacement, replacement, replacement}));
     }
@@ -241,7 +243,9 @@ protected:
 
     vector<string> slow_and_fast(vector<string> more = {}) const
     {
-        const auto child = quoted(demo(name() + "_child")) + " --delay ";
+        const auto child = quoted(demo(name() + "_child")) + " --host 127.0.0.1 --port 0 --delay ";
+        if (name() == "cluster") // so that who accepts is who runs
+            more.insert(more.end(), {"--policy", "shared"});
         more.insert(more.end(),
                     {"--workers", "2", "--child", child + "60000", "--child", child + "0"});
         return more;
@@ -255,7 +259,7 @@ protected:
         ::kill(main.workers[1], SIGSTOP); // it would accept it
         EXPECT_TRUE(eventually([&] { return is_stopped(main.workers[1]); }));
         auto client = connect(main.port);
-        if (name() == "http_cluster")
+        if (is_http())
             client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
         EXPECT_TRUE(eventually([&] {
             const auto open = connections(main.port);

@@ -1,4 +1,4 @@
-// What the three demos have in common: command line, streams, addresses, start and stop.
+// What the demos have in common: command line, streams, addresses, start and stop.
 #include "support/proc_fs.hpp"
 #include "support/programs.hpp"
 #include "support/tcp.hpp"
@@ -23,7 +23,8 @@ class EveryDemo : public testing::TestWithParam<string> {
 protected:
     string name() const { return GetParam(); }
     string typed() const { return "build/demos/" + name(); }
-    bool is_http() const { return name() == "http_cluster"; }
+    bool is_http() const { return name().ends_with("cluster"); }
+    bool main_accepts() const { return name() == "socket_fanout" || name() == "cluster"; }
     string client_name() const { return is_http() ? "http_client" : "net_client"; }
 
     /// Who answers a new connection.
@@ -50,7 +51,8 @@ protected:
     string documents_lines() const { return name() == "socket_fanout" ? "" : "server is start\n"; }
 };
 
-const auto every_demo = testing::Values("server_handoff", "socket_fanout", "http_cluster");
+const auto every_demo =
+    testing::Values("server_handoff", "socket_fanout", "http_cluster", "cluster");
 const auto its_name = [](const auto& test) { return test.param; };
 INSTANTIATE_TEST_SUITE_P(, EveryDemo, every_demo, its_name);
 
@@ -331,14 +333,17 @@ private:
     string path_;
 };
 
+// But for the cluster's, whose workers are the ones who ask for the port.
 TEST_P(EveryDemo, PortInUseIsExplainedAndStartsNoWorker)
 {
     const listener other;
     const auto port = std::to_string(other.port());
     const auto next = std::to_string(other.port() + 1);
     const witness worker;
-    const auto result =
-        run({demo(name()), "--port", port, "--child", worker.command()}, typed_as(typed()));
+    vector<string> command{demo(name()), "--port", port};
+    if (name() != "cluster")
+        command.insert(command.end(), {"--child", worker.command()});
+    const auto result = run(command, typed_as(typed()));
     EXPECT_EQ(result.status, exited(3));
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(result.err, name() + ": port " + port + " is already in use\n" +
@@ -376,8 +381,10 @@ TEST_P(EveryDemo, PrivilegedPortIsExplained)
 TEST_P(EveryDemo, AddressOfAnotherMachineIsExplained)
 {
     const witness worker;
-    const auto result =
-        run({demo(name()), "--host", "192.0.2.1", "--port", "0", "--child", worker.command()});
+    vector<string> command{demo(name()), "--host", "192.0.2.1", "--port", "0"};
+    if (name() != "cluster")
+        command.insert(command.end(), {"--child", worker.command()});
+    const auto result = run(command);
     EXPECT_EQ(result.status, exited(3));
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(result.err.find(name() + ": cannot listen on 192.0.2.1"), 0u) << result.err;
@@ -515,7 +522,7 @@ TEST_P(EveryDemo, B7_AThousandConnectionsLeaveNothingBehind)
         << testing::PrintToString(before) << " became " << testing::PrintToString(count());
     for (const auto child : children(main.pid()))
         EXPECT_FALSE(is_zombie(child));
-    if (name() != "socket_fanout") {
+    if (!main_accepts()) {
         EXPECT_FALSE(holds(main.pid(), listening_socket(main.port)));
         EXPECT_FALSE(epoll_watches(main.pid(), listening_socket(main.port)));
     }
@@ -540,10 +547,10 @@ TEST_P(EveryDemo, TraceShowsLinesAndDescriptorsOnStderr)
     running_demo main(name(), {"--trace"});
     expect_served(main);
     EXPECT_EQ(main.stop(), exited(0));
-    const auto type = name() == "socket_fanout" ? "net.Socket" : "net.Server";
-    EXPECT_NE(
-        main.err().find(R"({"cmd":"NODE_HANDLE","type":")" + string(type) + R"(","msg":"http s)"),
-        string::npos);
+    const string said = name() == "cluster"         ? R"(net.Native","msg":{"cmd":"NODE_CLUSTER",)"
+                        : name() == "socket_fanout" ? R"(net.Socket","msg":"http s)"
+                                                    : R"(net.Server","msg":"http s)";
+    EXPECT_NE(main.err().find(R"({"cmd":"NODE_HANDLE","type":")" + said), string::npos);
     EXPECT_NE(main.err().find(R"({"cmd":"NODE_HANDLE_ACK"})"), string::npos);
     EXPECT_NE(main.err().find("descriptor "), string::npos);
     EXPECT_EQ(main.out().find("NODE_"), string::npos);
@@ -553,8 +560,10 @@ TEST_P(EveryDemo, TraceShowsLinesAndDescriptorsOnStderr)
 TEST_P(EveryDemo, TraceShowsWhatAWorkerSendsAndDoesNothingToTheTerminal)
 {
     const string said = "a\u009b31m\u202e";
+    const string listens =
+        name() == "cluster" ? R"(echo '{"cmd":"NODE_CLUSTER","act":"listening"}' >&3; )" : "";
     const string script =
-        "echo '\"" + said + "\"' >&3; " +
+        listens + "echo '\"" + said + "\"' >&3; " +
         R"(while read -r line <&3; do echo '{"cmd":"NODE_HANDLE_ACK"}' >&3; done)";
     running_demo main(name(),
                       {"--trace", "--workers", "1", "--child", "/bin/sh -c " + quoted(script)});
