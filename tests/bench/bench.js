@@ -33,7 +33,7 @@ const parts = [
   { ...require('./sharing'), name: 'sharing', file: 'sharing', key: 'ways' },
   { ...require('./lines'), name: 'lines', file: 'bench', key: 'lines' }
 ]
-const candidates = ['ours', 'floor', 'nginx', 'node', 'node_cluster']
+const candidates = ['ours', 'floor', 'nginx', 'node', 'node_cluster', 'shared', 'node_shared', 'node_primary', 'node_workers']
 const efforts = {
   full: { rounds: 9, warmUp: 2, seconds: 0.5, starts: 9, runs: 50, connections: 1024, members: 10000 },
   quick: { rounds: 3, warmUp: 1, seconds: 0.5, starts: 2, runs: 10, connections: 512, members: 10000 },

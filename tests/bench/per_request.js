@@ -13,6 +13,7 @@ const { median, quantile, round, table } = require('./table')
 const groups = {
   keep_alive: { title: 'HTTP, keep-alive, 64 connections', unit: 'request', load: wrk },
   close: { title: 'HTTP, one connection per request, 64 at once', unit: 'request', load: oneShot('http') },
+  cluster: { title: 'cluster: HTTP, one connection per request, 64 at once', unit: 'request', load: oneShot('http') },
   fanout: { title: 'socket_fanout: every connection handed over, 64 at once', unit: 'handle', load: oneShot('tcp') },
   handoff: { title: 'server_handoff: the listener handed over, 64 at once', unit: 'connection', load: oneShot('tcp') }
 }
@@ -22,6 +23,7 @@ const groups = {
 const limits = {
   keep_alive: { time: { floor: 1.10, nginx: 1.00, node: 0.25 } },
   close: { time: { floor: 1.10, nginx: 1.00, node: 0.30 }, switches: { nginx: 1.10 } },
+  cluster: { time: { node: 0.50 } },
   fanout: { time: { floor: 2.20, node: 0.25 }, switches: { floor: 1.10 }, calls: { floor: 10 } },
   handoff: { time: { floor: 1.30, node: 0.25 } }
 }

@@ -41,6 +41,16 @@ const commands = {
     floor: floor('greet'),
     node: counterpart('server_handoff/main.js', '--delay', '0')
   },
+  // Node's cluster and ours, and each with the other's workers.
+  cluster: {
+    ours: demo('cluster'),
+    shared: demo('cluster', '--policy', 'shared'),
+    floor: floor('close'),
+    node: counterpart('cluster/main.js'),
+    node_shared: workers => ['env', 'NODE_CLUSTER_SCHED_POLICY=none', ...counterpart('cluster/main.js')(workers)],
+    node_primary: counterpart('cluster/main.js', '--child', path.join(build, 'demos/cluster_child')),
+    node_workers: demo('cluster', '--host', '127.0.0.1', '--child', node('cluster/child.js').join(' '))
+  },
   accept: Object.fromEntries(['race', 'exclusive'].map(how =>
     [how, demo('server_handoff', '--delay', '0', '--accept', how)])),
   answers: {
