@@ -6,6 +6,7 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
 #include <algorithm>
@@ -188,7 +189,7 @@ void primary::state::take(const member_ptr& worker, message said)
     }
 }
 
-void primary::state::query_server(const member_ptr& worker, const message& asked)
+void primary::state::query_server(const member_ptr& worker, const message& asked, bool is_second)
 {
     if (!asked.seq || worker->state >= worker_state::leaving || worker->exited_after_disconnect)
         return; // on its way out; Node does not answer either
@@ -211,7 +212,13 @@ void primary::state::query_server(const member_ptr& worker, const message& asked
             found =
                 servers_.emplace(key, asked_for{make_policy(how, executor, wanted, pool)}).first;
         } catch (const std::system_error& error) {
-            return refuse(worker, asked, error.code());
+            if (error.code() != std::errc::address_in_use || is_second)
+                return refuse(worker, asked, error.code());
+            // By a server of ours that has just been closed, perhaps: a copy of it is here as long
+            // as whoever has sent it has not heard of its arrival, which is in the queue.
+            return asio::post(executor, [self = shared_from_this(), worker, asked] {
+                self->query_server(worker, asked, true);
+            });
         }
     }
     auto& given = found->second;

@@ -57,7 +57,7 @@ private:
     asio::awaitable<void> until_listening(std::size_t slot);
 
     void take(const member_ptr& worker, message said);
-    void query_server(const member_ptr& worker, const message& asked);
+    void query_server(const member_ptr& worker, const message& asked, bool is_second = false);
     void refuse(const member_ptr& worker, const message& asked, std::error_code error);
     void close(const member_ptr& worker, const std::string& key);
     void remove(const member_ptr& worker, const std::string& key, bool may_come_again);

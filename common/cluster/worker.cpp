@@ -47,6 +47,15 @@ public:
             executor, [self = shared_from_this()] { return self->receive(); }, asio::detached);
     }
 
+    /// Like queries are told apart by their index. When all that they have led to are closed, it
+    /// begins with 0 again, as Node's does: the same port is then the same for all workers.
+    struct used_indexes {
+        std::uint32_t next = 0;
+        std::size_t open = 0;
+    };
+    /// Gives `asked` its index, which is in use as long as the result lives.
+    std::shared_ptr<void> take_index(query& asked);
+
     awaitable<server> listen(query asked);
     void take(message said, unique_fd descriptor);
     awaitable<void> receive();
@@ -59,7 +68,7 @@ public:
     bool primary_is_gone = false;
     std::function<void(ipc::message)> on_message;
     std::map<std::string, std::weak_ptr<server::state>> servers; // by key
-    std::map<std::string, std::uint32_t> indexes;                // of the next query like it
+    std::map<std::string, used_indexes> indexes; // by the key of the first such query
     // Right behind the answer to a query a connection may come, before listen() has gone on.
     std::size_t unanswered_queries = 0;
     std::vector<std::pair<message, unique_fd>> early;
@@ -71,9 +80,12 @@ public:
 
 class server::state {
 public:
-    state(std::shared_ptr<worker::process> process, std::string its_key,
-          std::optional<socket_name> its_name)
-        : key(std::move(its_key)), name(std::move(its_name)), process_(std::move(process))
+    state(std::shared_ptr<worker::process> process, std::shared_ptr<void> its_index,
+          std::string its_key, std::optional<socket_name> its_name)
+        : key(std::move(its_key)),
+          name(std::move(its_name)),
+          process_(std::move(process)),
+          index_(std::move(its_index))
     {
     }
     ~state() { close(); }
@@ -109,9 +121,10 @@ public:
         if (std::exchange(is_closed_, true))
             return;
         process_->servers.erase(key);
-        process_->intercom.say(cluster::close(process_->intercom.next(), key));
-        if (listening_)
+        index_.reset();
+        if (listening_) // before the primary hears of it: it may bind the port again at once
             listening_->close();
+        process_->intercom.say(cluster::close(process_->intercom.next(), key));
     }
 
     tcp::endpoint address() const
@@ -147,6 +160,7 @@ private:
     }
 
     const std::shared_ptr<worker::process> process_;
+    std::shared_ptr<void> index_;
     std::function<void(net::accepted&)> handler_; // round robin
     std::vector<net::accepted> early_;
     std::optional<net::server> listening_; // shared
@@ -227,6 +241,18 @@ void worker::process::report_ended()
 
 // ---- listening ----------------------------------------------------------------------------------
 
+std::shared_ptr<void> worker::process::take_index(query& asked)
+{
+    const auto like = asked.key();
+    auto& used = indexes[like];
+    asked.index = used.next++;
+    ++used.open;
+    return {nullptr, [self = shared_from_this(), like](auto) {
+                if (--self->indexes[like].open == 0)
+                    self->indexes.erase(like);
+            }};
+}
+
 awaitable<server> worker::process::listen(query asked)
 {
     const auto self = shared_from_this();
@@ -236,7 +262,7 @@ awaitable<server> worker::process::listen(query asked)
         for (auto& [said, descriptor] : std::exchange(self->early, {}))
             self->take(std::move(said), std::move(descriptor));
     });
-    asked.index = indexes[asked.key()]++;
+    auto index = take_index(asked);
     const auto seq = intercom.next();
     auto [said, descriptor] = co_await intercom.ask(seq, query_server(seq, asked));
     const auto refused = [&](int error) {
@@ -249,7 +275,7 @@ awaitable<server> worker::process::listen(query asked)
         throw refused(said.error);
     primary_wants_ended = primary_wants_ended || said.wants_ended;
 
-    auto result = std::make_shared<server::state>(self, said.key, said.name);
+    auto result = std::make_shared<server::state>(self, std::move(index), said.key, said.name);
     if (descriptor) { // bound and not listening yet: that is for who accepts
         // To listen would bind it to any port, when Node's primary could not bind it: libuv keeps
         // that error to itself.

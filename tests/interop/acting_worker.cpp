@@ -158,8 +158,11 @@ int main(int argc, char** argv)
         ipc::channel parent = ipc::connect_to_parent(context.get_executor());
         actor it(context, parent, id);
         std::exception_ptr failure;
-        asio::co_spawn(context, it.perform(argv[argc - 1]),
-                       [&](std::exception_ptr error) { failure = error; });
+        asio::co_spawn(context, it.perform(argv[argc - 1]), [&](std::exception_ptr error) {
+            failure = error;
+            if (failure)
+                context.stop();
+        });
         context.run();
         if (failure)
             std::rethrow_exception(failure);

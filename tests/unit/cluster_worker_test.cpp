@@ -93,6 +93,25 @@ TEST_F(ClusterWorker, SaysOnlineAsksAndListens)
     EXPECT_EQ(said(), (std::vector<json>{json{{"act", "close"}, {"key", "k"}, {"seq", 3}}}));
 }
 
+/// As Node's: workers that listen again, and others that never stopped, mean the same server.
+TEST_F(ClusterWorker, AsksForTheSameServerAgainWhenItHasClosedIt)
+{
+    for (int seq : {1, 4}) { // online is 0; after the question come "listening" and "close"
+        listen();
+        EXPECT_EQ(said().back()["index"], 0);
+        write(std::string(R"({"cmd":"NODE_CLUSTER",)") + listens + R"(,"key":"k","ack":)" +
+              std::to_string(seq) + R"(,"data":null,"seq":0})" + "\n");
+        EXPECT_EQ(said().at(0)["act"], "listening");
+        server->close();
+        EXPECT_EQ(said().at(0)["act"], "close");
+        server.reset();
+    }
+    listen();
+    EXPECT_EQ(said().back()["index"], 0);
+    listen(); // a second one beside it
+    EXPECT_EQ(said().back()["index"], 1);
+}
+
 TEST_F(ClusterWorker, TakesAConnectionThatComesRightBehindTheAnswer)
 {
     listen();
