@@ -11,8 +11,9 @@ const root = path.join(__dirname, '../..')
 // Freed memory is overwritten at once (mallopt(3), M_PERTURB), so that a program which still reads it shows that.
 const unforgiving = { GLIBC_TUNABLES: 'glibc.malloc.perturb=90:glibc.malloc.tcache_count=0' }
 
-// How a program of ours, Node or the C++ library begins a line that says that something went wrong.
-const complaint = /^(?:\[\d+\] |(?:socket_fanout|server_handoff|(?:http_)?cluster)(?:_child)?: |terminate called|Uncaught |\s+at .*:\d+:\d+|\w*Error\b)/
+// How a program of ours, Node or the C++ library begins a line that says that something went wrong: not that a worker
+// was replaced by another.
+const complaint = /^(?:\[\d+\] |(?:socket_fanout|server_handoff|(?:http_)?cluster)(?:_child)?: (?!reloaded: |worker \d+ (?:exited with code 0;|takes its place))|terminate called|Uncaught |\s+at .*:\d+:\d+|\w*Error\b)/
 
 const lines_shown = 25 // of what a command said, when a test fails
 
@@ -70,15 +71,15 @@ async function exercise(story, { preload, patience } = {}) {
       if (![0, 130].includes(command.exit)) throw `${typed}\n  ended with exit code ${command.exit} after Ctrl-C`
       return lines_of(command)
     }
+    const parent = () => Number(fs.readFileSync(`/proc/${session.workers[0]}/stat`, 'utf8').match(/\) \w (\d+)/)[1])
     // As `kill -9` of the main; its workers have to end too.
     const kill = async () => {
       running.delete(stop)
-      const main = Number(fs.readFileSync(`/proc/${session.workers[0]}/stat`, 'utf8').match(/\) \w (\d+)/)[1])
-      process.kill(main, 'SIGKILL')
+      process.kill(parent(), 'SIGKILL')
       await session.until(() => command.exit !== null, 10000)
     }
     running.add(stop)
-    return { port: session.port, workers: [...session.workers], stop, kill }
+    return { port: session.port, get main () { return parent() }, workers: [...session.workers], stop, kill }
   }
 
   const run = async typed => {

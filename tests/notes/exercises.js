@@ -52,7 +52,7 @@ function attempt(root, number, answer, say = () => {}) {
 // By number: {chapter: the file it is in, title}; from the table of appendix D.
 function table_of(root) {
   const name = path.join(root, 'notes/D-answers.md')
-  const cells = fs.existsSync(name) ? [...fs.readFileSync(name, 'utf8').matchAll(/\[(\d\.\d)\]\(([^)#]*)#\1\) ([^|]*)/g)] : []
+  const cells = fs.existsSync(name) ? [...fs.readFileSync(name, 'utf8').matchAll(/\[(\d+\.\d)\]\(([^)#]*)#\1\) ([^|]*)/g)] : []
   return Object.fromEntries(cells.map(([, number, chapter, title]) => [number, { chapter: `notes/${chapter}`, title: title.trim() }]))
 }
 
