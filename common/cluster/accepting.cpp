@@ -1,6 +1,7 @@
 #include "cluster/accepting.hpp"
 
 #include "cluster/offer.hpp"
+#include "observer.hpp"
 #include "workers/pool.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -109,6 +110,8 @@ awaitable<void> accepting::ask_again_later(pending one)
     const auto self = shared_from_this();
     if (++one.rounds > max_rounds_of_refusals) {
         ++pool_->books().closed;
+        if (observing)
+            observing->closing(one.connection.native_handle(), "no_worker");
         if (pool_->given().log && may_warn_())
             pool_->given().log("no worker takes another connection: closed one");
     } else {
@@ -140,6 +143,9 @@ awaitable<void> accepting::end()
 void accepting::close_waiting() noexcept
 {
     pool_->books().closed += waiting_.size();
+    for (const auto& one : waiting_)
+        if (observing)
+            observing->closing(one.connection.native_handle(), "no_worker");
     waiting_.clear();
 }
 

@@ -1,6 +1,7 @@
 #include "cluster/offer.hpp"
 
 #include "ipc/error.hpp"
+#include "observer.hpp"
 #include "workers/pool.hpp"
 
 #include <asio/steady_timer.hpp>
@@ -33,6 +34,8 @@ awaitable<handed> ask(std::shared_ptr<workers::pool> pool, member_ptr worker, st
         const auto reply = co_await worker->talk.ask(seq, new_connection(seq, key), connection);
         if (!reply.said.accepted)
             co_return handed::refused;
+        if (observing)
+            observing->closing_copy(connection.native_handle());
         connection.close();
         co_return handed::over;
     } catch (const ipc::channel_closed&) {
@@ -58,6 +61,8 @@ awaitable<handed> offer(std::shared_ptr<workers::pool> pool, member_ptr worker, 
         break;
     case handed::spent:
         ++books.closed;
+        if (observing)
+            observing->closing(connection.native_handle(), "spent");
         break;
     case handed::back:
         ++books.came_back;

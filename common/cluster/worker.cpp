@@ -6,6 +6,7 @@
 #include "ipc/error.hpp"
 #include "log.hpp"
 #include "net/connect.hpp"
+#include "observer.hpp"
 #include "once_a_second.hpp"
 #include "posix.hpp"
 
@@ -284,6 +285,8 @@ awaitable<server> worker::process::listen(query asked)
             throw refused(EADDRINUSE);
         if (::listen(descriptor.get(), asked.backlog > 0 ? asked.backlog : SOMAXCONN) != 0)
             throw refused(errno);
+        if (observing)
+            observing->listening(descriptor.get());
         result->listen_on(std::move(descriptor));
     }
     servers[said.key] = result;

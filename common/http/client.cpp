@@ -2,6 +2,7 @@
 
 #include "http/parser.hpp"
 #include "net/deadline.hpp"
+#include "observer.hpp"
 
 #include <asio/buffer.hpp>
 #include <asio/redirect_error.hpp>
@@ -66,6 +67,9 @@ asio::awaitable<answer> client::get(std::string target, bool keep_alive,
     const std::string request = "GET " + target + " HTTP/1.1\r\nHost: " + host_ +
                                 "\r\nConnection: " + (keep_alive ? "keep-alive" : "close") +
                                 "\r\n\r\n";
+    if (observing)
+        observing->request(socket_.native_handle(), "GET", target);
+    const auto sent = std::chrono::steady_clock::now();
     std::error_code error;
     co_await asio::async_write(socket_, asio::buffer(request),
                                asio::redirect_error(asio::use_awaitable, error));
@@ -97,6 +101,9 @@ asio::awaitable<answer> client::get(std::string target, bool keep_alive,
             event = parser_->parse(input);
         }
         if (event == parser::event::message) {
+            if (observing)
+                observing->response(socket_.native_handle(), parser_->status(),
+                                    std::chrono::steady_clock::now() - sent);
             reusable_ = keep_alive && parser_->keep_alive() && input.empty() && !error;
             co_return answer{parser_->status(), std::move(parser_->body())};
         }

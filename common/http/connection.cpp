@@ -1,6 +1,7 @@
 #include "http/connection.hpp"
 
 #include "log.hpp"
+#include "observer.hpp"
 #include "posix.hpp"
 
 #include <asio/post.hpp>
@@ -63,7 +64,7 @@ void connection::or_close(Action action) noexcept
     try {
         action();
     } catch (const std::exception& error) {
-        close();
+        close("broken");
         try {
             log_warning(std::string("http: a connection is lost: ") + error.what());
         } catch (const std::exception&) { // no memory for that either
@@ -150,7 +151,7 @@ void connection::read()
         refuse(400, "incomplete request"); // its sender may still be listening
         proceed();
     } else {
-        close();
+        close(received == 0 ? "client" : "broken");
     }
 }
 
@@ -186,6 +187,8 @@ void connection::process(std::string_view input)
             output_.complete();
             break;
         case parser::event::message:
+            if (observing)
+                observing->request(socket_.get(), parser_->method(), parser_->target());
             if (shared_.options.delay > 0ms)
                 call_handler_later();
             else
@@ -336,6 +339,8 @@ void connection::finish_response(std::string_view body)
     if (shared_.closing_since)
         writer_.do_not_keep_alive();
     const bool keep_alive = writer_.keep_alive();
+    if (observing)
+        observing->response(socket_.get(), writer_.status(), clock::now() - since_);
     writer_.end(output_.text(), body, shared_.fields.at(std::time(nullptr), keep_alive));
     output_.complete();
     phase_ = keep_alive ? phase::idle : phase::ending;
@@ -390,7 +395,7 @@ bool connection::send_output()
             watch(true);
         return false;
     case output::result::broken:
-        close();
+        close("broken");
         return false;
     }
     return false;
@@ -404,8 +409,10 @@ bool connection::send_output()
 void connection::half_close()
 {
     if (client_is_done_ && !readable_ && unparsed_.empty())
-        return close();
+        return close("ended");
     lingering_ = std::make_unique<net::lingering>();
+    if (observing)
+        observing->shut_down(socket_.get());
     ::shutdown(socket_.get(), SHUT_WR);
     phase_ = phase::lingering;
     if (readable_)
@@ -420,7 +427,7 @@ void connection::discard()
     for (int i = 0; i < max_discards; ++i) {
         const auto received = ::recv(socket_.get(), input.data(), input.size(), MSG_DONTWAIT);
         if (received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR))
-            return close();
+            return close(received == 0 ? "ended" : "broken");
         if (received < 0 && errno == EAGAIN)
             return;
         lingering_->heard();
@@ -428,10 +435,12 @@ void connection::discard()
     continue_later();
 }
 
-void connection::close() noexcept
+void connection::close(std::string_view why) noexcept
 {
     if (phase_ == phase::closed)
         return;
+    if (observing)
+        observing->closing(socket_.get(), why);
     phase_ = phase::closed;
     delay_.reset();
     if (watched_ && may_have_copies_)
@@ -457,10 +466,10 @@ void connection::end_what_is_overdue(clock::time_point now)
 
     if (phase_ == phase::lingering) {
         if (lingering_->is_over(now))
-            close();
+            close("timeout");
     } else if (output_.waiting() > 0) {
         if (is_over(options.request_timeout))
-            close();
+            close("timeout");
     } else if (phase_ == phase::idle) {
         if (is_over(options.keep_alive_timeout) || (closing && age > closing_idle_time))
             end_unless_readable();
@@ -481,7 +490,7 @@ void connection::end_what_is_overdue(clock::time_point now)
         if (is_busy)
             ++shared_.counters.cut;
         if (is_busy || phase_ == phase::lingering)
-            close();
+            close("stopped");
     }
 }
 

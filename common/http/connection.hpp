@@ -55,7 +55,7 @@ public:
     /// the socket cannot be watched; it then has to be closed.
     void begin();
     void enforce_limits(clock::time_point now) noexcept;
-    void close() noexcept;
+    void close(std::string_view why) noexcept; ///< as observer::closing() has it
 
     // The other side of response, whose header has the contracts.
     void write_head(unsigned status, std::initializer_list<header> headers);

@@ -52,7 +52,7 @@ void connection_set::add(unique_fd socket, bool may_have_copies)
     try {
         added->begin();
     } catch (...) {
-        added->close();
+        added->close("broken");
         throw;
     }
     if (size() > 0 && !sweeping_)
@@ -92,7 +92,7 @@ void connection_set::close_all()
 {
     for (std::size_t slot = 0; slot < slots_.size(); ++slot)
         if (const auto current = slots_[slot])
-            current->close();
+            current->close("stopped");
 }
 
 void connection_set::schedule_sweep(clock::duration delay)

@@ -29,6 +29,9 @@ public:
 
     bool is_head_request() const noexcept { return is_head_request_; }
 
+    /// As end() will say it.
+    unsigned status() const noexcept { return status_ == 0 ? 200 : status_; }
+
     /// Must be the last one on its connection.
     void do_not_keep_alive() noexcept { keep_alive_ = false; }
     bool keep_alive() const noexcept { return keep_alive_; }

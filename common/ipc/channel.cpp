@@ -116,6 +116,23 @@ void channel::close() noexcept
         conversation_->close();
 }
 
+bool channel::report(const value& what)
+{
+    return conversation_ && conversation_->report(what);
+}
+
+void channel::end() noexcept
+{
+    if (conversation_)
+        conversation_->end();
+}
+
+void channel::allow_half_open() noexcept
+{
+    if (conversation_)
+        conversation_->allow_half_open();
+}
+
 std::size_t channel::unclaimed_descriptors() const noexcept
 {
     return conversation_ ? conversation_->unclaimed_descriptors() : 0;

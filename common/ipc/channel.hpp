@@ -59,6 +59,11 @@ struct channel_options {
     /// which is said once in a line; the messages beside them are not delivered.
     bool takes_handles = true;
 
+    /// Takes what the peer reports (see report()), which receive() does not show. It is called
+    /// while the channel is read, and must not throw. Without it reports are ignored. They are
+    /// input like any other: a peer may write what it likes, as often as it likes.
+    std::function<void(pid_t peer, const value& said)> on_report;
+
     /// Called for each line in both directions.
     std::function<void(const trace_event&)> trace;
 
@@ -172,6 +177,22 @@ public:
     /// Ends the conversation now: the peer reads end of file, every unfinished send() throws
     /// channel_closed, receive() gives what had arrived and then nullopt.
     void close() noexcept;
+
+    /// Tells the peer something that it can do without, beside the messages. Waits for nothing and
+    /// delays nobody: false, and nothing is sent, when more than max_unread bytes of whatever wait
+    /// for the peer already, or the channel has ended. A Node process ignores it, and so does
+    /// whoever has no channel_options::on_report.
+    bool report(const value& what);
+    static constexpr std::size_t max_unread = 64 * 1024;
+
+    /// Ends our side of the conversation (shutdown(2), SHUT_WR) and goes on reading: the peer reads
+    /// end of file, as after close(), and can still report until it closes its end. From now on
+    /// send() throws channel_closed, and nothing is acknowledged.
+    void end() noexcept;
+
+    /// The other half of that, Node's allowHalfOpen: when the peer has ended its side, receive()
+    /// says so as ever, but the channel stays for report(), until close() or disconnect().
+    void allow_half_open() noexcept;
 
     /// How many descriptors came that belonged to no message; they were closed.
     std::size_t unclaimed_descriptors() const noexcept;

@@ -3,12 +3,14 @@
 #include "ipc/descriptor_message.hpp"
 #include "ipc/error.hpp"
 #include "log.hpp"
+#include "observer.hpp"
 #include "posix.hpp"
 
 #include <asio/error.hpp>
 #include <asio/this_coro.hpp>
 
 #include <new>
+#include <sys/socket.h>
 #include <system_error>
 #include <utility>
 
@@ -163,7 +165,7 @@ asio::awaitable<std::optional<message>> conversation::receive()
         }
         if (broken_)
             std::rethrow_exception(std::exchange(broken_, nullptr));
-        if (!open_)
+        if (!open_ || peer_has_ended_)
             co_return std::nullopt;
         co_await changed_.wait();
         const auto state = co_await asio::this_coro::cancellation_state;
@@ -212,6 +214,21 @@ void conversation::close() noexcept
     answered_.notify();
 }
 
+bool conversation::report(const value& what)
+{
+    if (!open_ || ending_ || has_ended_ || outgoing_.bytes() > channel::max_unread)
+        return false;
+    outgoing_.push(wire::encode_report(what));
+    write();
+    return true;
+}
+
+void conversation::end() noexcept
+{
+    if (open_ && !std::exchange(has_ended_, true))
+        ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
 void conversation::break_off(std::string_view why) noexcept
 {
     try {
@@ -226,10 +243,13 @@ void conversation::break_off(std::string_view why) noexcept
 
 void conversation::write()
 {
-    while (open_ && !peer_is_gone_ && !writing_waits_ && !resources_wanted_ && outgoing_.front()) {
+    while (open_ && !has_ended_ && !peer_is_gone_ && !writing_waits_ && !resources_wanted_ &&
+           outgoing_.front()) {
         const transfer& next = *outgoing_.front();
         const int descriptor = next.descriptor();
         std::size_t size = 0;
+        const auto before =
+            observing ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
         try {
             size = send_bytes(socket_.native_handle(), next.rest(), descriptor);
         } catch (const std::system_error& error) {
@@ -244,6 +264,9 @@ void conversation::write()
         }
         const bool has_begun = next.written == 0;
         const auto kept = outgoing_.wrote(size);
+        if (has_begun && descriptor >= 0 && observing)
+            observing->sent(before, options_.peer, kept->object.is_server(), descriptor,
+                            kept->line.size());
         if (has_begun)
             trace_written(kept->line, descriptor);
     }

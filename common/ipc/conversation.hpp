@@ -55,8 +55,11 @@ public:
     asio::awaitable<void> disconnect();
     asio::awaitable<void> disconnected();
     void close() noexcept;
+    bool report(const value& what);
+    void end() noexcept;
+    void allow_half_open() noexcept { allows_half_open_ = true; }
 
-    bool connected() const noexcept { return open_ && !ending_; }
+    bool connected() const noexcept { return open_ && !ending_ && !has_ended_ && !peer_has_ended_; }
     std::size_t unclaimed_descriptors() const noexcept { return unclaimed_; }
 
 private:
@@ -88,6 +91,7 @@ private:
     void on(wire::notify& asked, std::size_t size);
     void on(wire::counted& said, std::size_t size);
     void on(wire::all_closed& said, std::size_t size);
+    void on(wire::report& said, std::size_t size);
     void on(wire::internal_message& said, std::size_t size);
     void take_internal(value body, unique_fd descriptor);
     void judge(send_queue::verdict verdict, const std::string& what);
@@ -108,6 +112,9 @@ private:
     bool ending_ = false;              // disconnect() has been called
     bool has_read_to_the_end_ = false; // and then all that the peer had sent
     bool peer_is_gone_ = false;        // writing failed; only its last words are left to be read
+    bool has_ended_ = false;           // end() has been called
+    bool allows_half_open_ = false;    // and then:
+    bool peer_has_ended_ = false;      // it reads reports, and says nothing more
     std::exception_ptr broken_;        // for receive()
     event changed_;                    // a message has come, or the end
 

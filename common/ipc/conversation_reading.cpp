@@ -5,6 +5,7 @@
 #include "ipc/error.hpp"
 #include "ipc/json_text.hpp"
 #include "log.hpp"
+#include "observer.hpp"
 #include "posix.hpp"
 
 #include <array>
@@ -33,14 +34,14 @@ void conversation::wait_for_input()
                            if (error || !self->open_)
                                return;
                            self->read_some();
-                           if (self->open_ && !self->reading_waits_)
+                           if (self->open_ && !self->reading_waits_ && !self->peer_has_ended_)
                                self->wait_for_input();
                        });
 }
 
 void conversation::read_on_if_there_is_room()
 {
-    if (!open_ || !reading_waits_ || resources_wanted_ ||
+    if (!open_ || peer_has_ended_ || !reading_waits_ || resources_wanted_ ||
         !received_.has_room(outgoing_.in_doubt() != nullptr))
         return;
     reading_waits_ = false;
@@ -89,7 +90,10 @@ void conversation::read_a_turn()
             return;
         if (got.end) {
             write(); // whoever has ended only its own side still reads
-            return close();
+            if (!allows_half_open_ || ending_)
+                return close();
+            peer_has_ended_ = true;
+            return changed_.notify();
         }
         lines_.feed({buffer.data(), got.size});
         std::string_view line;
@@ -158,7 +162,13 @@ void conversation::on(wire::envelope& said, std::size_t size)
         return refuse();
     }
     const auto acknowledge = [this] { answer(std::string(wire::acknowledgement_line), true); };
-    if (said.is_internal) {
+    const auto tell = [&](bool is_server) {
+        if (observing)
+            observing->received(is_server, fd.get(), size + 1);
+    };
+    if (said.is_internal) { // whatever it is: nobody but an observer asks here
+        if (observing)
+            tell(handle::kind_as("net.Socket", fd.get()) == handle::kind::none);
         acknowledge();
         return take_internal(std::move(said.body), std::move(fd));
     }
@@ -168,6 +178,7 @@ void conversation::on(wire::envelope& said, std::size_t size)
         warn("a descriptor that is not the " + quote(said.type) + " it was sent as");
         return refuse();
     }
+    tell(kind == handle::kind::server);
     acknowledge(); // before anything this message may cause us to send
     deliver({std::move(said.body), {kind, std::move(fd), lease(said.key)}}, size);
 }
@@ -230,6 +241,12 @@ void conversation::on(wire::all_closed& said, std::size_t)
         write();
     });
     answered_.notify();
+}
+
+void conversation::on(wire::report& said, std::size_t)
+{
+    if (options_.on_report)
+        options_.on_report(options_.peer, said.body);
 }
 
 void conversation::on(wire::internal_message& said, std::size_t)

@@ -1,6 +1,7 @@
 #include "ipc/send_queue.hpp"
 
 #include "ipc/error.hpp"
+#include "observer.hpp"
 
 #include <utility>
 
@@ -102,8 +103,11 @@ send_queue::verdict send_queue::acknowledge()
         return judged;
     const auto arrived = std::move(in_doubt_.front());
     in_doubt_.pop_front();
-    if (arrived->object.is_connection() && !arrived->stays)
+    if (arrived->object.is_connection() && !arrived->stays) {
+        if (observing)
+            observing->closing_copy(arrived->object.native_handle());
         arrived->object.close(); // the peer's copy is the only one now
+    }
     settle(*arrived, nullptr);
     advance();
     return judged;

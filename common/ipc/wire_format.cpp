@@ -120,6 +120,8 @@ line decode(std::string_view text)
         return acknowledgement{};
     if (members.cmd == "\"NODE_HANDLE_NACK\"")
         return refusal{};
+    if (members.cmd == "\"NODE_REPORT\"" && !members.msg.empty())
+        return report{value(json_text{std::string(members.msg)})};
     auto key = key_of(members);
     if (members.cmd == "\"NODE_SOCKET_GET_COUNT\"" && !key.empty())
         return count{std::move(key)};
@@ -160,6 +162,11 @@ std::string encode_get_count(const std::string& key)
 std::string encode_notify_close(const std::string& key)
 {
     return R"({"cmd":"NODE_SOCKET_NOTIFY_CLOSE","key":)" + key_in_json(key) + "}\n";
+}
+
+std::string encode_report(const value& body)
+{
+    return R"({"cmd":"NODE_REPORT","msg":)" + body.dump() + "}\n";
 }
 
 std::string encode_count(const std::string& key, std::size_t open)

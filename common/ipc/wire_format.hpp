@@ -65,6 +65,11 @@ struct all_closed {
     std::string key;
 };
 
+/// NODE_REPORT, which is ours and no Node process knows: what a peer can do without.
+struct report {
+    value body;
+};
+
 /// One of the protocol's own messages that concerns others: NODE_CLUSTER (internal_messages.hpp),
 /// NODE_DEBUG_ENABLED, and whatever Node may invent.
 struct internal_message {
@@ -72,7 +77,7 @@ struct internal_message {
 };
 
 using line = std::variant<user_message, envelope, acknowledgement, refusal, count, notify, counted,
-                          all_closed, internal_message>;
+                          all_closed, report, internal_message>;
 
 /// What a line says, given without its newline. Throws protocol_error.
 line decode(std::string_view text);
@@ -96,6 +101,8 @@ inline constexpr std::string_view refusal_line = "{\"cmd\":\"NODE_HANDLE_NACK\"}
 /// Asks for these.
 std::string encode_get_count(const std::string& key);
 std::string encode_notify_close(const std::string& key);
+
+std::string encode_report(const value& body);
 
 /// The answers to count and notify.
 std::string encode_count(const std::string& key, std::size_t open);

@@ -1,5 +1,6 @@
 #include "net/bound_socket.hpp"
 
+#include "observer.hpp"
 #include "posix.hpp"
 
 #include <cerrno>
@@ -99,6 +100,8 @@ bound_socket bound_socket::to_path(const std::string& path, mode_t more_permissi
 unique_fd bound_socket::listen(int backlog)
 {
     check(::listen(fd_.get(), backlog > 0 ? backlog : SOMAXCONN), "listen");
+    if (observing)
+        observing->listening(fd_.get());
     return std::move(fd_);
 }
 

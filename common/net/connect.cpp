@@ -1,6 +1,7 @@
 #include "net/connect.hpp"
 
 #include "net/deadline.hpp"
+#include "observer.hpp"
 #include "unique_fd.hpp"
 
 #include <asio/redirect_error.hpp>
@@ -61,8 +62,11 @@ asio::awaitable<tcp::socket> connect(asio::any_io_executor executor,
         // With nobody listening on a port of the ephemeral range, the kernel may choose that very
         // port as ours and connect the socket to itself.
         std::error_code ignored;
-        if (socket.local_endpoint(ignored) != socket.remote_endpoint(ignored))
+        if (socket.local_endpoint(ignored) != socket.remote_endpoint(ignored)) {
+            if (observing)
+                observing->connected(socket.native_handle());
             co_return socket;
+        }
         error = std::make_error_code(std::errc::connection_refused);
     }
     throw std::system_error(error, call);

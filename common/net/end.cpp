@@ -1,6 +1,7 @@
 #include "net/end.hpp"
 
 #include "net/lingering.hpp"
+#include "observer.hpp"
 #include "posix.hpp"
 
 #include <asio/steady_timer.hpp>
@@ -65,6 +66,31 @@ client discard_input(int socket)
     return client::has_spoken;
 }
 
+// Tells how far it has come, and that it is closed, however that comes about.
+class telling {
+public:
+    explicit telling(int connection) : connection_(connection) {}
+    telling(const telling&) = delete;
+    telling& operator=(const telling&) = delete;
+    ~telling()
+    {
+        if (observing && connection_ >= 0)
+            observing->closing(connection_, why_);
+    }
+
+    void shut_down()
+    {
+        why_ = "timeout"; // unless
+        if (observing)
+            observing->shut_down(connection_);
+    }
+    void client_has_ended() { why_ = "ended"; }
+
+private:
+    const int connection_;
+    const char* why_ = "broken";
+};
+
 // When to look at a client that has not ended. Most have read our text and ended by the first time;
 // and that is a full five milliseconds of the clock, so that one wake-up is for all who are looked
 // at then. To have epoll tell of each would cost a wake-up and four calls more for each.
@@ -89,10 +115,12 @@ private:
 
 awaitable<void> end(unique_fd connection, std::string data)
 {
+    telling told(connection.get());
     // [end]
     const auto sent = send_now(connection.get(), data);
     if (sent < data.size())
         co_await send_rest(connection, std::string_view(data).substr(sent));
+    told.shut_down();
     ::shutdown(connection.get(), SHUT_WR);
 
     asio::steady_timer pause(co_await asio::this_coro::executor);
@@ -101,8 +129,10 @@ awaitable<void> end(unique_fd connection, std::string data)
         pause.expires_at(when.next(patience));
         co_await pause.async_wait(asio::use_awaitable);
         const auto seen = discard_input(connection.get());
-        if (seen == client::has_ended)
+        if (seen == client::has_ended) {
+            told.client_has_ended();
             break;
+        }
         if (seen == client::has_spoken) {
             patience.heard();
             when.begin_again();

@@ -2,6 +2,7 @@
 
 #include "log.hpp"
 #include "net/epoll_instance.hpp"
+#include "observer.hpp"
 #include "once_a_second.hpp"
 #include "posix.hpp"
 
@@ -110,6 +111,12 @@ void refuse_newcomers(int listening) noexcept
     (void)::setsockopt(listening, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
+void close_copy(unique_fd listening) noexcept
+{
+    if (observing && listening)
+        observing->closing_copy(listening.get());
+}
+
 void admit_newcomers(int listening) noexcept
 {
     const int unused = 0;
@@ -177,10 +184,10 @@ public:
         if (listening_) // another holder may have made it blocking, and it is the last call that
             posix::set_non_blocking(listening_.get()); // nobody wants to hang in
         for (int i = 0; i < SOMAXCONN && listening_ && !no_room_for_; ++i) {
-            unique_fd fd(
-                ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-            if (fd)
-                hand_to_the_user({executor_, protocol_, std::move(fd), false});
+            const int fd =
+                ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+            if (fd >= 0)
+                take(fd);
             else if (!concerns_one_connection(errno))
                 return !posix::out_of_resources({errno, std::generic_category()}) ||
                        errno == EAGAIN; // EAGAIN: that was all
@@ -200,8 +207,11 @@ private:
         const bool slept = epoll_.slept();
         const int most = how_ == accepting::alone && !slept ? most_at_once : 1;
         for (int i = 0; i < most && looking_; ++i)
-            if (!accept())
+            if (!accept()) {
+                if (i == 0 && looking_) // else it has to pause
+                    was_woken_in_vain();
                 return;
+            }
         if (looking_)
             let_the_others_come(slept);
     }
@@ -212,7 +222,7 @@ private:
         // [accept]
         const int fd = ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            hand_to_the_user({executor_, protocol_, unique_fd(fd), false});
+            take(fd);
         } else if (concerns_the_listener(errno)) {
             do_not_look_and_throw("accept4");
         } else if (errno != EAGAIN && !concerns_one_connection(errno)) {
@@ -220,6 +230,13 @@ private:
         } // EAGAIN: another process was faster
         // [/accept]
         return fd >= 0;
+    }
+
+    void was_woken_in_vain() noexcept
+    {
+        ++wakeups_in_vain_;
+        if (observing)
+            observing->woken_in_vain();
     }
 
     void let_the_others_come(bool slept)
@@ -264,18 +281,35 @@ private:
         }
     }
 
+    void take(int fd)
+    {
+        const auto wakeups = std::exchange(wakeups_in_vain_, 0);
+        if (observing)
+            observing->accepted(fd, wakeups);
+        hand_to_the_user({executor_, protocol_, unique_fd(fd), false});
+    }
+
     void hand_to_the_user(accepted connection)
     {
         try {
             handler_(connection);
+            if (observing && connection.native_handle() >= 0)
+                observing->closing_copy(connection.native_handle());
         } catch (const std::system_error& error) {
             if (connection.native_handle() < 0 || !posix::out_of_resources(error.code()))
-                return warn(error.what());
+                return lose(connection, error);
             no_room_for_.emplace(std::move(connection));
             pause(std::string("no room for a connection: ") + error.what());
         } catch (const std::exception& error) { // costs this connection, not the service
-            warn(error.what());
+            lose(connection, error);
         }
+    }
+
+    void lose(const accepted& connection, const std::exception& why)
+    {
+        if (observing && connection.native_handle() >= 0)
+            observing->closing(connection.native_handle(), "broken");
+        warn(why.what());
     }
 
     void warn(const std::string& why)
@@ -312,6 +346,7 @@ private:
     unique_fd listening_;
     bool looking_ = false; // or resting
     int times_to_step_back_ = 0;
+    std::size_t wakeups_in_vain_ = 0; // since the last accept
     asio::steady_timer pause_;
     std::optional<accepted> no_room_for_;
     connection_handler handler_;
@@ -360,9 +395,9 @@ void server::close()
     file_.remove();                                        // on a path, nobody comes any more
     if (const auto loop = std::exchange(loop_, nullptr)) { // the handler may call close(), too
         loop->accept_what_waits();
-        loop->stop().reset();
+        close_copy(loop->stop());
     }
-    listening_.reset();
+    close_copy(std::move(listening_));
 }
 
 asio::awaitable<void> server::close_for_all()
@@ -374,7 +409,7 @@ asio::awaitable<void> server::close_for_all()
         asio::steady_timer pause(executor_, pause_without_resources);
         co_await pause.async_wait(asio::use_awaitable);
     }
-    drop();
+    close_copy(release());
 }
 
 void server::drop() noexcept

@@ -53,6 +53,10 @@ struct options {
     /// Print what crosses the channels.
     bool trace = false;
 
+    /// Takes what the workers report (channel_options::on_report). With it they can do so to their
+    /// end: when we stop, we end our side of the channels first, and close them after the grace.
+    std::function<void(pid_t worker, const ipc::value& said)> on_report;
+
     /// Each sentence about a worker's end, for the user.
     std::function<void(const std::string&)> log;
 

@@ -1,5 +1,6 @@
 #include "workers/pool.hpp"
 
+#include "observer.hpp"
 #include "posix.hpp"
 #include "workers/hand_over.hpp"
 #include "workers/worker.hpp"
@@ -33,6 +34,7 @@ ipc::channel_options options::channel() const
 {
     ipc::channel_options result;
     result.ack_timeout = ack_timeout;
+    result.on_report = on_report;
     if (trace)
         result.trace = ipc::print_trace;
     return result;
@@ -161,7 +163,7 @@ public:
         for (std::size_t next = first;; ++next) {
             const auto slot = ready_from(next);
             if (!slot && !any_of(&worker::may_serve_later)) {
-                ++state_->counted.closed;
+                close(connection, "no_worker");
                 co_return; // nobody left: the client reads end of file, at once
             }
             if (!slot) {
@@ -177,7 +179,7 @@ public:
                 ++state_->counted.handed_over;
                 co_return;
             case handed::spent:
-                ++state_->counted.closed;
+                close(connection, "spent");
                 co_return;
             case handed::back:
                 ++state_->counted.came_back;
@@ -186,7 +188,7 @@ public:
                 if (++refusals % workers_.size() != 0)
                     break; // the next may have room
                 if (refusals / workers_.size() > max_rounds_of_refusals) {
-                    ++state_->counted.closed;
+                    close(connection, "no_worker");
                     if (state_->may_warn())
                         state_->log("no worker can take another connection: closed one");
                     co_return;
@@ -221,6 +223,8 @@ public:
         co_await state_->changed.wait_until(
             [&] { return on_their_way_ == 0 || clock::now() >= deadline.expiry(); });
         state_->stopping = true;
+        if (state_->given.on_report)
+            co_await hear_last_reports();
         for (const auto* places : {&workers_, &beside_})
             for (const auto& one : *places)
                 one->stop();
@@ -244,6 +248,17 @@ public:
     const std::vector<std::shared_ptr<worker>>& workers() const { return workers_; }
 
 private:
+    // What a worker is told by the end of its channel it does, and reports meanwhile.
+    awaitable<void> hear_last_reports()
+    {
+        for (const auto* places : {&workers_, &beside_})
+            for (const auto& one : *places)
+                one->end();
+        const auto deadline = wake_after(state_->given.grace);
+        co_await state_->changed.wait_until(
+            [&] { return state_->filled == 0 || clock::now() >= deadline.expiry(); });
+    }
+
     // Counts the connections that are between main and a worker.
     class on_its_way {
     public:
@@ -259,6 +274,14 @@ private:
     private:
         set& owner_;
     };
+
+    // The client reads end of file.
+    void close(const ipc::handle& connection, const char* why)
+    {
+        ++state_->counted.closed;
+        if (observing)
+            observing->closing(connection.native_handle(), why);
+    }
 
     // One of several for the same connection.
     struct copy {
@@ -299,8 +322,10 @@ private:
                 *taken = true;
             }
             if (outcome != handed::refused)
-                co_return; // it has it, or is gone
+                break; // it has it, or is gone
         }
+        if (observing && mine.connection)
+            observing->closing_copy(mine.connection.native_handle());
     }
 
     /// A deadline, at which those who wait for a change look again.

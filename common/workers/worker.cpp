@@ -1,5 +1,6 @@
 #include "workers/worker.hpp"
 
+#include "observer.hpp"
 #include "posix.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -110,6 +111,8 @@ void worker::start_process()
     fault_.clear();
     pool_->counted.acknowledged.emplace_back(pid(), 0);
     become(state::ready);
+    if (observing)
+        observing->worker_up(slot_, pid());
     if (pool_->watched.started)
         pool_->watched.started(slot_, child_);
     if (pool_->greet)
@@ -163,6 +166,8 @@ awaitable<ipc::exit_status> worker::live_once()
     const auto status = co_await child->exited();
     patience_.cancel();
     stopped_.reset();
+    if (observing)
+        observing->worker_exit(slot_, child->pid(), status.code, status.signal);
     if (pool_->watched.exited)
         pool_->watched.exited(*child, status);
     child_.reset();
@@ -255,6 +260,8 @@ awaitable<bool> worker::replace(pid_t dead, ipc::exit_status status)
         }
         if (!out_of_resources || pool_->may_warn())
             pool_->log(what + "; another one in " + std::to_string(delay->count()) + " ms");
+        if (observing)
+            observing->respawn(slot_, *delay);
         backoff_.expires_after(*delay);
         co_await expires(backoff_);
         if (pool_->stopping || is_last_)
@@ -355,6 +362,14 @@ void worker::look_whether_stopped()
             self->kill("has been stopped for " +
                        std::to_string(self->pool_->given.ack_timeout.count()) + " ms");
     });
+}
+
+void worker::end()
+{
+    if (child_)
+        child_->channel.end();
+    backoff_.cancel();
+    pool_->changed.notify();
 }
 
 void worker::stop()

@@ -86,6 +86,9 @@ public:
     /// Begins or ends the time that it may be stopped (SIGSTOP), after a SIGCHLD.
     void look_whether_stopped();
 
+    /// Ends our side of its channel, and no other one comes. It may finish, and report.
+    void end();
+
     /// In order: closes its channel, and no other one comes. It may finish.
     void stop();
 
