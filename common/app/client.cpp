@@ -1,6 +1,7 @@
 #include "app/client.hpp"
 
 #include "app/environment.hpp"
+#include "app/events.hpp"
 #include "app/printable.hpp"
 #include "app/signals.hpp"
 #include "app/terminal.hpp"
@@ -159,6 +160,8 @@ public:
         if (options_.quiet)
             return;
         const auto name = who_answered(who);
+        if (options_.json)
+            return tell("answer", {{"by", name}, {"text", text}});
         auto slot = digits_before(who, who.find(" 子进程"));
         if (slot.size() > 3) // no slot of ours
             slot.clear();
@@ -185,6 +188,7 @@ public:
     void failed(const std::string& why) override
     {
         ++failures_;
+        tell("failed", {{"why", why}});
         note(name_ + ": " + printable(why));
     }
 
@@ -278,12 +282,16 @@ int run_client(int argc, char** argv, const std::string& name, const std::string
         prepare_environment(filter_output);
         auto options = parse_client(argc, argv, name, name == "http_client");
         check_waiting();
+        if (options.json)
+            begin_events("client");
+        tell("start", {{"program", name}});
         code = client_process(name, demo, std::move(options)).run(lane);
     } catch (const exit_now& now) {
         code = now.code;
     } catch (const std::exception& error) { // no descriptor left to wait with, say
         note(name + ": " + error.what());
     }
+    tell("stop", {{"code", code}});
     return end_output(name, code, std::chrono::seconds(1));
 }
 

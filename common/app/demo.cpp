@@ -1,6 +1,7 @@
 #include "app/demo.hpp"
 
 #include "app/environment.hpp"
+#include "app/events.hpp"
 #include "app/orphans.hpp"
 #include "app/signals.hpp"
 #include "app/terminal.hpp"
@@ -138,6 +139,8 @@ public:
         result.in_flight = options_.in_flight;
         result.respawn = options_.respawn;
         result.trace = options_.trace;
+        if (options_.json && options_.own_children)
+            result.on_report = take_report;
         if (!description_.policies.empty())
             result.environment.push_back("PORT=" + std::to_string(options_.port));
         result.log = [this](const std::string& what) {
@@ -345,6 +348,17 @@ private:
 
 } // namespace
 
+static void tell_the_beginning(const demo_description& description, const demo_options& options)
+{
+    tell("start", {{"program", description.name}});
+    if (!description.service)
+        return;
+    const auto& how = !options.mode.empty()     ? options.mode
+                      : !options.policy.empty() ? options.policy
+                                                : options.accept;
+    tell("strategy", {{"how", how}, {"workers", static_cast<std::int64_t>(options.workers)}});
+}
+
 int run_demo(int argc, char** argv, const demo_description& description,
              std::function<awaitable<void>(demo&)> story)
 {
@@ -353,13 +367,30 @@ int run_demo(int argc, char** argv, const demo_description& description,
         prepare_environment(service_output);
         auto options = parse_demo(argc, argv, description);
         check_waiting();
+        if (options.json)
+            begin_events("main");
+        tell_the_beginning(description, options);
         code = demo_process(description, std::move(options)).run(story);
     } catch (const exit_now& now) {
         code = now.code;
     } catch (const std::exception& error) { // no descriptor left to wait with, say
         note(description.name + ": " + error.what());
     }
+    tell("stop", {{"code", code}});
     return end_output(description.name, code, main_patience);
+}
+
+// The channel stays until all has been told; the process would wait for its end.
+static void end_reporting(asio::io_context& context, reporter& reports, ipc::channel& parent)
+{
+    const auto deadline = std::chrono::steady_clock::now() + drain_limit;
+    while (open_conversations > 0 && context.run_one_until(deadline) > 0) {
+    }
+    reports.flush();
+    bool is_read = false;
+    asio::co_spawn(context, parent.disconnect(), [&](std::exception_ptr) { is_read = true; });
+    while (!is_read && context.run_one_until(deadline) > 0) {
+    }
 }
 
 static int
@@ -383,6 +414,11 @@ child_exit_code(int argc, char** argv,
             return bad_usage;
         }
         const auto options = parse_child(argc, argv, id);
+        std::optional<reporter> reports;
+        if (options.reports) {
+            reports.emplace(context.get_executor(), *parent);
+            parent->allow_half_open();
+        }
 
         std::exception_ptr failure;
         bool finished = false;
@@ -397,6 +433,8 @@ child_exit_code(int argc, char** argv,
         if (failure)
             std::rethrow_exception(failure);
         // The conversations that are open may end; an idle process leaves at once.
+        if (reports)
+            end_reporting(context, *reports, *parent);
         parent->close();
         context.run_for(drain_limit);
         return ok;

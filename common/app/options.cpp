@@ -116,6 +116,12 @@ void add_choice(CLI::App& command, const std::string& flag, std::string& chosen,
         ->capture_default_str();
 }
 
+void add_json(CLI::App& command, bool& json)
+{
+    command.add_flag("--json", json,
+                     "what happens, instead of the lines on stdout: one JSON object a line");
+}
+
 // How our own children share the listening socket; the first is the default.
 const std::vector<std::pair<std::string, net::accepting>> ways_to_accept{
     {"step_back", net::accepting::step_back},
@@ -239,9 +245,10 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     options.program = argv[0];
     options.delay = description.delay;
     std::vector<std::string> children;
-    std::string accept;
+    auto& accept = options.accept;
     if (description.service)
         add_service(command, description, options, children, accept);
+    add_json(command, options.json);
     command.add_flag("--trace", options.trace, "show what crosses the channels, on stderr");
     if (description.service)
         command.add_flag("-q,--quiet", options.quiet, "only the ready line and errors");
@@ -271,9 +278,12 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
         std::vector<std::string> own{own_executable() + "_child", "--delay",
                                      std::to_string(options.delay.count())};
         if (description.workers_accept) {
-            own.emplace_back("--accept");
-            own.push_back(options.workers > 1 ? accept : "race"); // one has nobody to step back for
+            if (options.workers == 1)
+                accept = "race"; // it has nobody to step back for
+            own.insert(own.end(), {"--accept", accept});
         }
+        if (options.json)
+            own.emplace_back("--report");
         if (description.policies.empty())
             own.emplace_back("--ends-with-all");
         else
@@ -309,6 +319,8 @@ child_options parse_child(int argc, char** argv, int unique_id)
     }
     command.add_flag("--ends-with-all", options.ends_with_all,
                      "when the parent hangs up, it does so on all who share the server");
+    command.add_flag("--report", options.reports,
+                     "tell the parent what happens here, over the channel");
     std::string accept;
     add_accept(command, accept);
     add_http(command, options.http);
@@ -356,11 +368,15 @@ client_options parse_client(int argc, char** argv, const std::string& name, bool
                      "for a connection, and then for its answer; 0: no limit");
     if (http)
         command.add_flag("--keep-alive", options.keep_alive, "reuse connections");
+    add_json(command, options.json);
     command.add_flag("--tally", options.tally, "a bar for each PID instead of the lines");
     command.add_flag("-q,--quiet", options.quiet, "no answers, only errors and the exit code");
     command.parse_complete_callback([&] {
         if (options.tally && options.quiet)
             throw CLI::ValidationError("--quiet", "it leaves nothing for --tally to show");
+        if (options.json && (options.tally || options.quiet))
+            throw CLI::ValidationError("--json", "it shows everything: leave out --tally and "
+                                                 "--quiet");
         if (!http || command.count("URL") == 0)
             return;
         if (host->count() > 0 || port->count() > 0)

@@ -45,7 +45,9 @@ struct demo_options {
     bool own_children = true;                       ///< no --child was given: it is our own
     std::size_t in_flight = 0; ///< handles to a worker that it has not acknowledged yet
     bool respawn = false;
+    std::string accept; ///< how our own children share a listening socket
     bool trace = false;
+    bool json = false; ///< events on stdout
     bool quiet = false;
     std::chrono::milliseconds ack_timeout{5000};
 };
@@ -56,6 +58,7 @@ struct child_options {
     int unique_id = 0;         ///< NODE_UNIQUE_ID; 0: whoever started us is no cluster
     std::chrono::milliseconds delay{100};
     net::accepting accept = net::accepting::step_back;
+    bool reports = false;       ///< the parent wants to know what happens here
     bool ends_with_all = false; ///< the parent hangs up on all its children at once: our main does
     http::server_options http;  ///< its delay is 0 unless --delay says otherwise
 };
@@ -70,6 +73,7 @@ struct client_options {
     std::chrono::milliseconds timeout{5000};
     bool keep_alive = false;
     bool tally = false;
+    bool json = false; ///< events on stdout
     bool quiet = false;
 };
 

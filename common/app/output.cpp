@@ -50,12 +50,14 @@ void output::on_written(std::function<void()> handler)
     on_written_ = std::move(handler);
 }
 
-void output::write(std::string_view lines)
+bool output::write(std::string_view lines)
 {
     lock held(mutex_);
     if (gone_)
-        return;
-    if (dropped_ > 0 || lines.size() > capacity_ - (waiting_.size() + rest().size()))
+        return true; // forgotten
+    const bool is_dropped =
+        dropped_ > 0 || lines.size() > capacity_ - (waiting_.size() + rest().size());
+    if (is_dropped)
         dropped_ += count_lines(lines);
     else
         waiting_ += lines;
@@ -64,6 +66,7 @@ void output::write(std::string_view lines)
         something_waits_.notify_one();
     else
         write_waiting(held);
+    return !is_dropped;
 }
 
 bool output::is_written() const

@@ -55,7 +55,8 @@ public:
 
     /// Whole lines, each with its newline. They reach the reader in one piece with others of their
     /// kind, at most PIPE_BUF bytes at once: several processes do not mix within a line (pipe(7)).
-    void write(std::string_view lines);
+    /// False: they are dropped, all of them.
+    bool write(std::string_view lines);
 
     /// Nothing waits. Also when the reader has gone.
     bool is_written() const;

@@ -81,7 +81,10 @@ void open_standard_streams(std::size_t capacity)
 
 void print(const std::string& text)
 {
-    out->write(text + '\n');
+    if (print_instead)
+        print_instead(text);
+    else
+        out->write(text + '\n');
 }
 
 void note(const std::string& text)

@@ -24,6 +24,9 @@ void open_standard_streams(std::size_t capacity);
 /// One line on stdout. Text may hold several lines that belong together.
 void print(const std::string& text);
 
+/// Where there is one, print() gives its text to this function and writes nothing.
+inline void (*print_instead)(const std::string& text) = nullptr;
+
 /// One line on stderr.
 void note(const std::string& text);
 

@@ -46,8 +46,10 @@ awaitable<void> attempt(ipc::channel& child, const std::string& name, T&& object
 awaitable<void> invalid_handle(app::demo& demo)
 {
     const auto executor = demo.executor();
-    auto child = ipc::child_process::start(executor, {app::own_executable(), "child"},
-                                           demo.worker_options().channel());
+    std::vector<std::string> command{app::own_executable(), "child"};
+    if (demo.options().json)
+        command.emplace_back("--report");
+    auto child = ipc::child_process::start(executor, command, demo.worker_options().channel());
 
     net::server server = net::listen(executor, "127.0.0.1", 0);
     const std::vector<tcp::endpoint> address{server.address()};
