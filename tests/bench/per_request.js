@@ -23,7 +23,7 @@ const groups = {
 const limits = {
   keep_alive: { time: { floor: 1.10, nginx: 1.00, node: 0.25 } },
   close: { time: { floor: 1.10, nginx: 1.00, node: 0.30 }, switches: { nginx: 1.10 } },
-  cluster: { time: { node: 0.50 } },
+  cluster: { time: { node: 0.25 } },
   fanout: { time: { floor: 2.20, node: 0.25 }, switches: { floor: 1.10 }, calls: { floor: 10 } },
   handoff: { time: { floor: 1.30, node: 0.25 } }
 }
