@@ -135,8 +135,8 @@ void add_accept(CLI::App& command, std::string& accept)
     for (const auto& [name, how] : ways_to_accept)
         names.push_back(name);
     add_choice(command, "--accept", accept, names, "M",
-               "how our own children share the socket: who slept steps back after it has "
-               "accepted; all race; or one alone is woken, in turn, for whom a client waits "
+               "how our own children share the socket: who has had one steps back from the "
+               "next; all race; or one alone is woken, in turn, for whom a client waits "
                "if it is stopped just then");
 }
 

@@ -12,9 +12,11 @@ enum class accepting {
     /// nginx do). A quick process takes a whole burst before the others are awake.
     race,
 
-    /// The same; but who slept steps back after each of its next accepts, a few, for some tens of
-    /// microseconds: so its siblings, which are just being woken, come to theirs. Under load nobody
-    /// sleeps, and nobody steps back.
+    /// The same; but who slept before it accepted one leaves the next few to its siblings, which
+    /// are
+    /// just being woken: it steps back for some tens of microseconds, and takes what is still there
+    /// then. So they take turns. Where that does not help, under load or without siblings, it soon
+    /// stops (net/stepping_back.hpp).
     step_back,
 
     /// The kernel wakes one of those that sleep (EPOLLEXCLUSIVE in epoll_ctl(2)); who has slept

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // A shorter wait is a moment between two events of a busy process.
-constexpr auto shortest_sleep = 100us;
+constexpr auto shortest_sleep = 20us;
 
 // So often we look again, before the handlers of Asio have their turn; and so many of those run
 // before we look.
@@ -151,10 +151,12 @@ std::optional<epoll_instance::clock::time_point> epoll_instance::next_waking() c
     return first == resting_.end() ? std::nullopt : std::optional(first->until);
 }
 
-void epoll_instance::wake_the_rested()
+// True when somebody was told, and so may have given Asio something to do.
+bool epoll_instance::wake_the_rested()
 {
     if (resting_.empty())
-        return;
+        return false;
+    bool told = false;
     const auto now = clock::now();
     for (auto one = resting_.begin(); one != resting_.end();) {
         if (one->until > now && can_rest_) {
@@ -163,12 +165,18 @@ void epoll_instance::wake_the_rested()
         }
         try {
             control(EPOLL_CTL_ADD, one->socket, *one->who, one->events);
-            one = resting_.erase(one);
         } catch (const std::system_error&) { // somebody else has taken our place in the kernel
             one->until = now + pause_without_resources;
             ++one;
+            continue;
         }
+        auto& who = *one->who;
+        resting_.erase(one);
+        who.on_rested(); // others may rest now, or no more
+        told = true;
+        one = resting_.begin();
     }
+    return told;
 }
 
 void epoll_instance::set_rest_timer()
@@ -323,6 +331,7 @@ void epoll_instance::sleep_until(asio::io_context& context, const std::function<
     const asio_sleeps_again whatever_is_thrown{*this, asios};
     control(EPOLL_CTL_ADD, asios, asio_, EPOLLIN);
 
+    clock::duration asleep{}; // since there was something to tell
     for (;;) {
         int handlers = 0;
         while (handlers < max_handlers && context.poll_one() > 0)
@@ -334,7 +343,8 @@ void epoll_instance::sleep_until(asio::io_context& context, const std::function<
                 return;
             context.restart();
         }
-        wake_the_rested();
+        if (wake_the_rested())
+            continue;
         const auto before = clock::now();
         if (handlers == max_handlers)
             look(0ns);
@@ -342,7 +352,10 @@ void epoll_instance::sleep_until(asio::io_context& context, const std::function<
             look(std::max<clock::duration>(*next - before, 0ns));
         else
             look(std::nullopt);
-        slept_ = clock::now() - before > shortest_sleep;
+        asleep += clock::now() - before;
+        slept_ = asleep > shortest_sleep;
+        if (end_ > 0)
+            asleep = 0ns;
         tell();
     }
 }

@@ -43,6 +43,9 @@ public:
         /// leaves the run functions; the other events are told when they go on.
         virtual void on_events(std::uint32_t events) = 0;
 
+        /// What it asked for with rest() is over. As on_events() otherwise.
+        virtual void on_rested() {}
+
     protected:
         virtual ~watcher() = default;
 
@@ -74,9 +77,9 @@ public:
     /// until that is closed; nobody is told, but this process is woken for nothing.
     void forget(watcher& who) noexcept;
 
-    /// remove(), and add() again when `pause` is over. It is a lower bound: timers have a slack (50
-    /// us, PR_SET_TIMERSLACK in prctl(2)). Where waits cannot be that short (epoll_pwait2(2) is
-    /// refused), it does nothing.
+    /// remove(), and add() again when `pause` is over, which on_rested() tells. The pause is a
+    /// lower bound: timers have a slack (50 us, PR_SET_TIMERSLACK in prctl(2)). Where waits cannot
+    /// be that short (epoll_pwait2(2) is refused), it does nothing.
     void rest(int socket, watcher& who, std::uint32_t events, std::chrono::microseconds pause);
 
     /// Asked in on_events(): was there nothing to do before this event, so that the process slept?
@@ -121,7 +124,7 @@ private:
     void give_up_place(watcher& who) noexcept;
     void control(int operation, int socket, const watcher& who, std::uint32_t events);
     std::optional<clock::time_point> next_waking() const;
-    void wake_the_rested();
+    bool wake_the_rested();
     void set_rest_timer();
     void look(std::optional<clock::duration> longest);
     void tell();

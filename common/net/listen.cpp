@@ -2,6 +2,7 @@
 
 #include "log.hpp"
 #include "net/epoll_instance.hpp"
+#include "net/stepping_back.hpp"
 #include "observer.hpp"
 #include "once_a_second.hpp"
 #include "posix.hpp"
@@ -28,11 +29,8 @@ using posix::last_error;
 
 constexpr std::chrono::milliseconds pause_without_resources{100};
 
-// As long as a sibling needs to wake up and accept, on a machine that has a processor for it. On a
-// busy one it takes longer, so whoever finds a connection still there takes that one, and steps
-// back again; after so many the queue is work to be done.
+// As long as a sibling needs to wake up and accept, on a machine that has a processor for it.
 constexpr std::chrono::microseconds step_back_for{60};
-constexpr int steps_back = 4;
 
 // Then the connections that are already accepted have their turn.
 constexpr int most_at_once = 16;
@@ -143,10 +141,10 @@ tcp::endpoint accepted::remote_endpoint() const
 //        ┌──────────── another was faster ───────────┐
 //        v                                           │
 //     looking ──readable──> accepting ──accepted──> handler ──no room──┐
-//      ^    ^                   │                    │                 │
-//      │    └─ race ────────────│────────────────────┤                 │
-//      │   (rest) <── step back │                    │                 v
-//      └────┴──────── 100 ms ── pausing <──no descriptor────────────────
+//      ^ │  ^                ^  │                     │                │
+//      │ │  └────────────────│──│─────────────────────┘                │
+//      │ └─it is for others─>(rest)                                    v
+//      └───────────── 100 ms ── pausing <──no descriptor───────────────
 class server::accept_loop final : public std::enable_shared_from_this<accept_loop>,
                                   private epoll_instance::watcher {
 public:
@@ -203,6 +201,10 @@ private:
     // cost a call for nothing whenever connections come one by one.
     void on_events(std::uint32_t) override
     {
+        if (how_ == accepting::step_back && stepping_back_.leaves_this_one()) {
+            epoll_.rest(listening_.get(), *this, events(), step_back_for);
+            return;
+        }
         const auto self = shared_from_this(); // the handler may end the server
         const bool slept = epoll_.slept();
         const int most = how_ == accepting::alone && !slept ? most_at_once : 1;
@@ -212,8 +214,23 @@ private:
                     was_woken_in_vain();
                 return;
             }
-        if (looking_)
-            let_the_others_come(slept);
+        if (how_ == accepting::step_back)
+            stepping_back_.accepted(slept);
+        else if (how_ == accepting::exclusive && slept && looking_) { // to the end of the line
+            do_not_look();
+            look_again();
+        }
+    }
+
+    // Looked for again already; but then it would be told that there is a connection, not that
+    // there is none.
+    void on_rested() override
+    {
+        const auto self = shared_from_this();
+        const bool is_ours = accept();
+        stepping_back_.was_taken(!is_ours);
+        if (!is_ours)
+            was_woken_in_vain();
     }
 
     // False when there is nothing to accept.
@@ -237,21 +254,6 @@ private:
         ++wakeups_in_vain_;
         if (observing)
             observing->woken_in_vain();
-    }
-
-    void let_the_others_come(bool slept)
-    {
-        if (how_ == accepting::step_back) {
-            if (slept)
-                times_to_step_back_ = steps_back;
-            if (times_to_step_back_ > 0) {
-                --times_to_step_back_;
-                epoll_.rest(listening_.get(), *this, events(), step_back_for);
-            }
-        } else if (how_ == accepting::exclusive && slept) { // to the end of the line
-            do_not_look();
-            look_again();
-        }
     }
 
     std::uint32_t events() const
@@ -345,7 +347,7 @@ private:
     epoll_instance& epoll_;
     unique_fd listening_;
     bool looking_ = false; // or resting
-    int times_to_step_back_ = 0;
+    stepping_back stepping_back_;
     std::size_t wakeups_in_vain_ = 0; // since the last accept
     asio::steady_timer pause_;
     std::optional<accepted> no_room_for_;
