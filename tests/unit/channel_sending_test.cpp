@@ -82,7 +82,6 @@ TEST_F(ChannelTest, HoldsEverythingBehindAnUnacknowledgedHandleAndKeepsTheOrder)
     EXPECT_EQ(received.size(), 2U);
 }
 
-
 TEST_F(ChannelTest, A17_AcknowledgesThePeersHandleWhileItsOwnWaits)
 {
     auto ours = tcp_pair();
