@@ -160,6 +160,15 @@ std::vector<pid_t> children(pid_t pid)
     return result;
 }
 
+std::set<pid_t> threads(pid_t pid)
+{
+    std::set<pid_t> result;
+    std::error_code gone;
+    for (const auto& task : fs::directory_iterator(folder(pid) + "task", gone))
+        result.insert(std::stoi(task.path().filename()));
+    return result;
+}
+
 std::string command_line(pid_t pid)
 {
     auto text = read(folder(pid) + "cmdline");

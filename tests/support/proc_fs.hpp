@@ -24,6 +24,7 @@ bool waits_in_write(pid_t pid, int fd);
 std::chrono::nanoseconds cpu_time(pid_t pid);
 
 std::vector<pid_t> children(pid_t pid);
+std::set<pid_t> threads(pid_t pid); ///< the first has the process's own number
 std::string command_line(pid_t pid);
 
 /// Descriptor numbers and what they are: "/dev/null", "socket:[4711]", "anon_inode:[eventpoll]".
