@@ -108,7 +108,7 @@ int output::error() const
 
 bool output::nothing_waits() const
 {
-    return waiting_.empty() && rest().empty() && dropped_ == 0;
+    return waiting_.empty() && rest().empty() && dropped_ == 0 && !is_saying_so_;
 }
 
 std::string_view output::rest() const
@@ -151,9 +151,11 @@ void output::write_waiting(lock& held)
     }
     const auto dropped = std::exchange(dropped_, 0);
     if (dropped > 0 && !gone_ && on_dropped_) {
+        is_saying_so_ = true;
         held.unlock();
         on_dropped_(dropped);
         held.lock();
+        is_saying_so_ = false;
     }
     if (nothing_waits()) {
         something_written_.notify_all();

@@ -94,6 +94,7 @@ private:
     std::string being_written_; // taken from waiting_ by the thread, which alone changes it
     std::size_t written_ = 0;   // bytes of it
     std::size_t dropped_ = 0;   // lines; not 0: dropping
+    bool is_saying_so_ = false; // on_dropped: it may write a line that is not here yet
     std::size_t pieces_ = 0;    // how often the reader has taken something
     bool begun_ = false;
     bool has_thread_ = false;

@@ -11,8 +11,10 @@
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
+#include <future>
 #include <memory>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace support;
@@ -100,6 +102,28 @@ TEST_P(EveryStream, WithoutAReaderTakesOneMebibyteAndCountsTheRest)
 
     out.write("again\n");
     EXPECT_EQ(to.read_until("again\n"), "again\n");
+}
+
+TEST_P(EveryStream, IsNotWrittenBeforeItIsSaidWhatWasDropped)
+{
+    const auto to = GetParam()();
+    auto& out = output_to(to.written);
+    std::promise<void> is_asked;
+    std::promise<void> may_say;
+    out.on_dropped([&](std::size_t) {
+        is_asked.set_value();
+        may_say.get_future().wait();
+        out.write("some dropped\n");
+    });
+    for (std::size_t i = 0; i < 200'000; ++i)
+        out.write(line(i));
+    std::thread reader([&] { to.read_until("dropped\n"); });
+    is_asked.get_future().wait();
+    EXPECT_FALSE(out.is_written()) << "the program would end before it is said";
+    may_say.set_value();
+    out.wait_until_written(a_while, a_while);
+    EXPECT_TRUE(out.is_written());
+    reader.join();
 }
 
 TEST_P(EveryStream, StaysAsItIsForOthersWhoHaveIt)
