@@ -381,15 +381,14 @@ int run_demo(int argc, char** argv, const demo_description& description,
 }
 
 // The channel stays until all has been told; the process would wait for its end.
-static void end_reporting(asio::io_context& context, reporter& reports, ipc::channel& parent)
+static void end_reporting(asio::io_context& context, reporter& reports)
 {
     const auto deadline = std::chrono::steady_clock::now() + drain_limit;
     while (open_conversations > 0 && context.run_one_until(deadline) > 0) {
     }
-    reports.flush();
-    bool is_read = false;
-    asio::co_spawn(context, parent.disconnect(), [&](std::exception_ptr) { is_read = true; });
-    while (!is_read && context.run_one_until(deadline) > 0) {
+    const auto is_read = std::make_shared<bool>(false); // at the limit nobody waits for it
+    asio::co_spawn(context, reports.end(), [is_read](std::exception_ptr) { *is_read = true; });
+    while (!*is_read && context.run_one_until(deadline) > 0) {
     }
 }
 
@@ -434,7 +433,7 @@ child_exit_code(int argc, char** argv,
             std::rethrow_exception(failure);
         // The conversations that are open may end; an idle process leaves at once.
         if (reports)
-            end_reporting(context, *reports, *parent);
+            end_reporting(context, *reports);
         parent->close();
         context.run_for(drain_limit);
         return ok;

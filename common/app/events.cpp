@@ -368,9 +368,28 @@ bool is_text_or_null(const nlohmann::json& value)
     return value.is_null() || is_text(value);
 }
 
-bool is_number_or_null(const nlohmann::json& value)
+// As tests/events/schema.json has them.
+bool is_connection(const nlohmann::json& value)
 {
-    return value.is_null() || is_number(value);
+    constexpr std::size_t longest = 64; // bytes of an address and a port
+    return value.is_null() ||
+           (value.is_string() && value.get_ref<const std::string&>().size() <= longest);
+}
+
+bool is_port_or_null(const nlohmann::json& value)
+{
+    return value.is_null() || (is_number(value) && value.get<std::uint64_t>() <= 65535);
+}
+
+bool is_status(const nlohmann::json& value)
+{
+    return is_number(value) && value.get<std::uint64_t>() >= 100 &&
+           value.get<std::uint64_t>() <= 999;
+}
+
+bool is_positive(const nlohmann::json& value)
+{
+    return is_number(value) && value.get<std::uint64_t>() > 0;
 }
 
 bool is_true(const nlohmann::json& value)
@@ -397,17 +416,17 @@ struct field {
 
 // What a worker may tell.
 const std::map<std::string, std::vector<field>> workers_events{
-    {"listening", {{"address", is_text_or_null}, {"port", is_number_or_null}, {"fd", is_number}}},
+    {"listening", {{"address", is_text_or_null}, {"port", is_port_or_null}, {"fd", is_number}}},
     {"wakeup", {{"empty", is_true}}},
-    {"accept", {{"conn", is_text_or_null}, {"fd", is_number}, {"wakeups", is_number}}},
+    {"accept", {{"conn", is_connection}, {"fd", is_number}, {"wakeups", is_number}}},
     {"recv_fd",
-     {{"kind", is_kind}, {"conn", is_text_or_null, true}, {"fd", is_number}, {"bytes", is_number}}},
-    {"close_copy", {{"conn", is_text_or_null, true}, {"fd", is_number}}},
-    {"shutdown", {{"conn", is_text_or_null}, {"fd", is_number}}},
-    {"request", {{"conn", is_text_or_null}, {"method", is_text}, {"target", is_text}}},
-    {"response", {{"conn", is_text_or_null}, {"status", is_number}, {"us", is_number}}},
-    {"conn_closed", {{"conn", is_text_or_null}, {"fd", is_number}, {"reason", is_reason}}},
-    {"dropped", {{"count", is_number}}},
+     {{"kind", is_kind}, {"conn", is_connection, true}, {"fd", is_number}, {"bytes", is_number}}},
+    {"close_copy", {{"conn", is_connection, true}, {"fd", is_number}}},
+    {"shutdown", {{"conn", is_connection}, {"fd", is_number}}},
+    {"request", {{"conn", is_connection}, {"method", is_text}, {"target", is_text}}},
+    {"response", {{"conn", is_connection}, {"status", is_status}, {"us", is_number}}},
+    {"conn_closed", {{"conn", is_connection}, {"fd", is_number}, {"reason", is_reason}}},
+    {"dropped", {{"count", is_positive}}},
 };
 
 // Throws nlohmann's exceptions, or std::invalid_argument, for what it is not.
@@ -481,21 +500,31 @@ public:
 
     void flush()
     {
-        if (waiting_ == 0)
+        if (waiting_ == 0 && dropped_ == 0)
             return;
         const auto events = std::exchange(waiting_, 0);
-        auto report = std::exchange(report_, {}) + ']';
+        auto report = std::exchange(report_, {});
         if (dropped_ > 0) { // first, for it happened before
             told_of_dropped_["count"] = dropped_;
-            report.replace(0, 1, '[' + to_line(told_of_dropped_) + ',');
+            if (report.empty())
+                report = '[' + to_line(told_of_dropped_);
+            else
+                report.replace(0, 1, '[' + to_line(told_of_dropped_) + ',');
         }
+        report += ']';
         if (parent_.report(ipc::value(ipc::json_text{std::move(report)}))) {
             dropped_ = 0;
         } else {
-            if (dropped_ == 0)
-                told_of_dropped_ = {{"seq", seq_++}, {"t_us", now_in_us()}, {"ev", "dropped"}};
-            dropped_ += events;
+            dropped_ += events + (dropped_ > 0 ? 1 : 0); // what was to tell of them, too
+            told_of_dropped_ = {{"seq", seq_++}, {"t_us", now_in_us()}, {"ev", "dropped"}};
         }
+    }
+
+    asio::awaitable<void> end()
+    {
+        co_await parent_.drained(); // so that there is room
+        flush();
+        co_await parent_.disconnect();
     }
 
 private:
@@ -505,7 +534,7 @@ private:
     std::string report_; // an array without its end
     std::size_t waiting_ = 0;
     std::size_t dropped_ = 0;
-    json told_of_dropped_; // it has its number from when that began
+    json told_of_dropped_;                                   // it has the number behind theirs
     std::shared_ptr<void> alive_ = std::make_shared<char>(); // for the last flush that was posted
 };
 
@@ -520,9 +549,9 @@ reporter::~reporter()
     observing = nullptr;
 }
 
-void reporter::flush()
+asio::awaitable<void> reporter::end()
 {
-    facts_->flush();
+    co_await facts_->end();
 }
 
 } // namespace app

@@ -10,6 +10,8 @@
 
 #include "ipc/channel.hpp"
 
+#include <asio/awaitable.hpp>
+
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -42,7 +44,8 @@ void take_report(pid_t worker, const ipc::value& said) noexcept;
 
 /// What happens in this process, told to the parent (ipc::channel::report): all of one turn of the
 /// loop at once. While the parent does not read, events are dropped, and the event `dropped` says
-/// how many, as soon as there is room for it. One in a process; the channel must live longer.
+/// how many, in front of the next one for which there is room, or at the end. One in a process; the
+/// channel must live longer.
 class reporter {
 public:
     reporter(asio::any_io_executor executor, ipc::channel& parent);
@@ -50,8 +53,10 @@ public:
     reporter(const reporter&) = delete;
     reporter& operator=(const reporter&) = delete;
 
-    /// Sends now what there is.
-    void flush();
+    /// Sends what there is, how many were dropped, too, and ends the channel in order
+    /// (channel::disconnect()). Throws channel_closed when it ends before that. Both must live as
+    /// long as this goes on.
+    asio::awaitable<void> end();
 
 private:
     class facts;

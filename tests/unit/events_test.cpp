@@ -4,10 +4,18 @@
 #include "forked.hpp"
 #include "observer.hpp"
 #include "support/programs.hpp"
+#include "unique_fd.hpp"
 
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include <array>
+#include <cerrno>
+#include <cstdint>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,6 +106,11 @@ TEST(Events, ThatNoWorkerCanTellAreLeftOutAndThatIsSaid)
         R"([{"seq":1,"t_us":1,"ev":"accept","conn":null,"fd":-5,"wakeups":0}])",
         R"([{"seq":1,"t_us":1,"ev":"conn_closed","conn":null,"fd":5,"reason":"no idea"}])",
         R"([{"seq":1,"t_us":1,"ev":"recv_fd","kind":"pipe","fd":5,"bytes":1}])",
+        R"([{"seq":1,"t_us":1,"ev":"dropped","count":0}])",
+        R"([{"seq":1,"t_us":1,"ev":"response","conn":null,"status":99,"us":1}])",
+        R"([{"seq":1,"t_us":1,"ev":"response","conn":null,"status":1000,"us":1}])",
+        R"([{"seq":1,"t_us":1,"ev":"listening","address":"::","port":65536,"fd":5}])",
+        R"([{"seq":1,"t_us":1,"ev":"shutdown","fd":5,"conn":")" + string(65, 'x') + R"("}])",
         R"([{"seq":1,"t_us":1,"ev":"request","conn":null,"method":"GET","target":")" +
             string(5000, 'x') + R"("}])",
         "[" + string(70'000, ' ') + "]",
@@ -119,6 +132,52 @@ TEST(Events, OfAWorkerComeInTheirOrderOrNotAtAll)
     });
     EXPECT_EQ(main.out.size(), 1u);
     EXPECT_NE(main.err.find("not in its order"), string::npos);
+}
+
+// A main that has not read for long tells its workers to end.
+TEST(Events, ThatWereDroppedBeforeTheEndAreToldOfThen)
+{
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    const unique_fd main(ends[0]);
+    asio::io_context context;
+    ipc::channel channel(context.get_executor(), unique_fd(ends[1]));
+    app::reporter reports(context.get_executor(), channel);
+    constexpr std::uint64_t all = 10'000;
+    for (std::uint64_t i = 0; i < all; ++i) {
+        observing->request(-1, "GET", "/" + string(200, 'x'));
+        context.restart();
+        context.poll();
+    }
+    bool has_ended = false;
+    asio::co_spawn(context, reports.end(), [&](std::exception_ptr) { has_ended = true; });
+    string text;
+    std::array<char, 64 * 1024> buffer;
+    for (ssize_t size = 1; size != 0;) {
+        context.restart();
+        context.poll();
+        size = ::recv(main.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+        if (size > 0)
+            text.append(buffer.data(), static_cast<std::size_t>(size));
+        else
+            ASSERT_TRUE(size == 0 || (errno == EAGAIN && !has_ended));
+    }
+    std::uint64_t told = 0;
+    std::uint64_t dropped = 0;
+    std::uint64_t next = 0;
+    for (const auto& line : support::lines(text)) {
+        const auto report = nlohmann::json::parse(line);
+        for (const auto& event : report.at("msg")) {
+            ++told;
+            next = event.at("seq").get<std::uint64_t>() + 1;
+            if (event.at("ev") == "dropped")
+                dropped += event.at("count").get<std::uint64_t>();
+        }
+    }
+    EXPECT_GT(dropped, 0u);
+    EXPECT_EQ(told + dropped, next);
+    EXPECT_GE(next, all) << "nothing is missing at the end, either";
+    EXPECT_TRUE(has_ended);
 }
 
 TEST(Events, WhoseTextIsNotUtf8AreStillJson)
