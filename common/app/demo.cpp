@@ -117,10 +117,11 @@ public:
         }
     }
 
-    void cannot_listen(const std::error_code& error) override
+    bool cannot_listen(const std::error_code& error) override
     {
         if (!cannot_listen_)
             cannot_listen_ = why_not_listening(std::system_error(error));
+        return ready_;
     }
 
     void on_signal(int number, std::function<void()> handler) override

@@ -32,8 +32,8 @@ public:
     virtual workers::options worker_options() = 0;
 
     /// Turns what a worker has met when it asked for a server into a failure of the demo, with the
-    /// text that listen() has for it; once, and before ready().
-    virtual void cannot_listen(const std::error_code& error) = 0;
+    /// text that listen() has for it; once, and before ready(). Whether the demo goes on.
+    virtual bool cannot_listen(const std::error_code& error) = 0;
 
     /// Calls `handler` for each signal of this number, until the demo is told to stop.
     virtual void on_signal(int number, std::function<void()> handler) = 0;

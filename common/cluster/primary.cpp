@@ -230,10 +230,10 @@ void primary::state::query_server(const member_ptr& worker, const message& asked
 
 void primary::state::refuse(const member_ptr& worker, const message& asked, std::error_code error)
 {
+    if (on_refused && !on_refused(info(*worker), where(asked.server), error))
+        return;
     worker->talk.say(answer(worker->talk.next(), *asked.seq,
                             {.error = error.value(), .key = asked.server.key()}));
-    if (on_refused)
-        on_refused(info(*worker), where(asked.server), error);
 }
 
 void primary::state::close(const member_ptr& worker, const std::string& key)
@@ -392,7 +392,7 @@ void primary::on_exit(std::function<void(const worker_info&, const ipc::exit_sta
 }
 
 void primary::on_refused(
-    std::function<void(const worker_info&, const address_info&, std::error_code)> handler)
+    std::function<bool(const worker_info&, const address_info&, std::error_code)> handler)
 {
     state_->on_refused = std::move(handler);
 }

@@ -64,10 +64,11 @@ public:
     void on_disconnect(std::function<void(const worker_info&)> handler);
     void on_exit(std::function<void(const worker_info&, const ipc::exit_status&)> handler);
 
-    /// A worker has asked for a server, and got `error` instead: it will hear of it as if it had
-    /// happened to it. (Node tells only the worker.)
+    /// A worker asks for a server, and cannot have it. If the handler says true, it hears of
+    /// `error` as if it had happened to it; if false, nothing, since the cluster is about to end.
+    /// (Node tells only the worker.)
     void on_refused(
-        std::function<void(const worker_info&, const address_info&, std::error_code)> handler);
+        std::function<bool(const worker_info&, const address_info&, std::error_code)> handler);
 
     /// Completes when all workers have said that they listen; as workers::pool::each, whoever has
     /// not after a while is named, and only the first is waited for longer. Returns where the first

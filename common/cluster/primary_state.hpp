@@ -38,7 +38,7 @@ public:
     std::function<void(const worker_info&, ipc::message)> on_message;
     std::function<void(const worker_info&)> on_disconnect;
     std::function<void(const worker_info&, const ipc::exit_status&)> on_exit;
-    std::function<void(const worker_info&, const address_info&, std::error_code)> on_refused;
+    std::function<bool(const worker_info&, const address_info&, std::error_code)> on_refused;
     bool is_reloading = false;
     bool is_stopping = false;
 

@@ -53,7 +53,8 @@ awaitable<void> cluster_main(app::demo& demo)
     // [fork]
     cluster::primary primary(demo.executor(), demo.worker_options(), scheduling_of(options.policy));
     if (options.own_children) // others may ask for more than our port
-        primary.on_refused([&](const auto&, const auto&, auto why) { demo.cannot_listen(why); });
+        primary.on_refused(
+            [&](const auto&, const auto&, auto why) { return demo.cannot_listen(why); });
     for (std::size_t i = 0; i < options.workers; ++i)
         primary.fork(options.children[i % options.children.size()]);
     // [/fork]

@@ -61,6 +61,7 @@ protected:
         });
         primary->on_refused([this](const auto& who, const auto&, auto error) {
             happens("refused " + error.message(), who);
+            return true;
         });
     }
 
