@@ -215,7 +215,7 @@ TEST_F(PeerSockets, APeerThatHasGotNoneUnderAKeyIsNotAsked)
     EXPECT_EQ(ask()->open, 0U);
     EXPECT_TRUE(wait_until_closed()->done);
 
-    for (const std::size_t in_flight : {1, 2}) { // with two, a question would overtake the answer
+    for (const std::size_t in_flight : {1U, 2U}) { // with two, a question would overtake the answer
         ipc::channel_options options;
         options.in_flight = in_flight;
         open_channel(options);
