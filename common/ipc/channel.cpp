@@ -53,15 +53,19 @@ asio::awaitable<void> channel::give_away(std::shared_ptr<conversation> alive, va
     co_await alive->send(std::move(body), &object);
 }
 
+// To write may be to find that the peer has gone, and to read its last words: whoever is told of
+// them may destroy the channel.
 void channel::post(value body)
 {
-    conversation_->post(std::move(body), nullptr);
+    const auto alive = conversation_;
+    alive->post(std::move(body), nullptr);
 }
 
 void channel::post(value body, handle&& object)
 {
     handle given(std::move(object));
-    conversation_->post(std::move(body), &given);
+    const auto alive = conversation_;
+    alive->post(std::move(body), &given);
 }
 
 std::size_t channel::queued_bytes() const noexcept
@@ -118,7 +122,8 @@ void channel::close() noexcept
 
 bool channel::report(const value& what)
 {
-    return conversation_ && conversation_->report(what);
+    const auto alive = conversation_;
+    return alive && alive->report(what);
 }
 
 void channel::end() noexcept

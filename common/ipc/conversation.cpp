@@ -114,7 +114,7 @@ asio::awaitable<void> conversation::send_line(std::string line, handle* object, 
 asio::awaitable<bool> conversation::has_got_some(const std::string& key)
 {
     co_await answered_.wait_until(
-        [&] { return !open_ || has_got_.contains(key) || !outgoing_.holds(key); });
+        [&] { return !hears() || has_got_.contains(key) || !outgoing_.holds(key); });
     co_return has_got_.contains(key);
 }
 
@@ -127,7 +127,7 @@ asio::awaitable<std::size_t> conversation::open_sockets(std::string key)
         co_return 0;
     const auto answer = counting_.ask(
         key, [this](const auto& about) { enqueue(wire::encode_get_count(about), nullptr, false); });
-    co_await answered_.wait_until([&] { return answer->has_come || !open_; });
+    co_await answered_.wait_until([&] { return answer->has_come || !hears(); });
     if (!answer->has_come)
         throw channel_closed();
     co_return answer->open;
@@ -141,7 +141,7 @@ asio::awaitable<void> conversation::sockets_closed(std::string key)
     const auto answer = closing_.ask(key, [this](const auto& about) {
         enqueue(wire::encode_notify_close(about), nullptr, false);
     });
-    co_await answered_.wait_until([&] { return answer->has_come || !open_; });
+    co_await answered_.wait_until([&] { return answer->has_come || !hears(); });
 }
 
 asio::awaitable<void> conversation::drained()

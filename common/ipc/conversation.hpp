@@ -65,6 +65,7 @@ public:
 private:
     std::string line_of(const value& body, const handle* object) const;
     std::shared_ptr<transfer> enqueue(std::string line, handle* object, bool stays);
+    bool hears() const noexcept { return open_ && !peer_has_ended_; } // may an answer still come?
     asio::awaitable<bool> has_got_some(const std::string& key);
     asio::awaitable<void> send_line(std::string line, handle* object, bool stays);
     void write();

@@ -93,6 +93,7 @@ void conversation::read_a_turn()
             if (!allows_half_open_ || ending_)
                 return close();
             peer_has_ended_ = true;
+            answered_.notify();
             return changed_.notify();
         }
         lines_.feed({buffer.data(), got.size});

@@ -19,7 +19,8 @@ internal_messages::~internal_messages()
 
 void internal_messages::send(const value& body)
 {
-    conversation_->send_internal(body);
+    const auto alive = conversation_; // as in channel::post()
+    alive->send_internal(body);
 }
 
 asio::awaitable<void> internal_messages::send(value body, handle& object)

@@ -3,11 +3,13 @@
 #include "channel_fixture.hpp"
 
 #include "ipc/error.hpp"
+#include "ipc/receive_queue.hpp"
 #include "ipc/send_queue.hpp"
 
 #include <asio/experimental/awaitable_operators.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 
@@ -64,6 +66,26 @@ TEST_F(ChannelPosts, GoOutWithoutARunningContext)
 {
     channel->post("now");
     EXPECT_EQ(read(), line("now"));
+}
+
+// To write is to learn that the peer has gone, and then to read its last words. While reading is
+// paused nothing of the channel's own keeps it alive.
+TEST_F(ChannelPosts, AndReportsSurviveAHandlerThatDestroysTheChannel)
+{
+    const std::vector<std::function<void()>> speak{[this] { channel->post("too late"); },
+                                                   [this] { channel->report("too late"); }};
+    for (const auto& say : speak) {
+        ipc::channel_options options;
+        options.on_report = [this](pid_t, const ipc::value&) { channel.reset(); };
+        open_channel(options);
+        for (std::size_t i = 0; i < ipc::receive_queue::max_messages; ++i)
+            write("1\n");
+        run_ready();
+        write("{\"cmd\":\"NODE_REPORT\",\"msg\":1}\n");
+        peer.reset();
+        say();
+        EXPECT_FALSE(channel);
+    }
 }
 
 TEST_F(ChannelPosts, ThrowAtOnceWhatIsKnownAtOnce)

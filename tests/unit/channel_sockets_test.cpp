@@ -209,6 +209,31 @@ TEST_F(PeerSockets, OfAChannelThatHasEndedAreItsPeersAffair)
     EXPECT_TRUE(wait_until_closed()->done);
 }
 
+// It says nothing more, though our side stays: for reports.
+TEST_F(PeerSockets, APeerThatHasEndedItsSideIsNotWaitedFor)
+{
+    for (const bool is_in_doubt : {false, true}) {
+        open_channel({});
+        channel->allow_half_open();
+        if (is_in_doubt) {
+            auto [accepted, client] = tcp_pair();
+            auto connection = connection_handle(std::move(accepted));
+            connection.count_under("k");
+            channel->post("socket", std::move(connection));
+        } else {
+            give();
+        }
+        const auto asked = ask();
+        const auto closed = wait_until_closed();
+        EXPECT_FALSE(asked->done || closed->done);
+        ::shutdown(peer.get(), SHUT_WR);
+        run_ready();
+        EXPECT_TRUE(closed->done);
+        EXPECT_EQ(asked->error, "ERR_IPC_CHANNEL_CLOSED");
+        EXPECT_EQ(ask()->error, "ERR_IPC_CHANNEL_CLOSED");
+    }
+}
+
 // Of a key that it does not know Node says nothing, for ever.
 TEST_F(PeerSockets, APeerThatHasGotNoneUnderAKeyIsNotAsked)
 {
