@@ -25,6 +25,25 @@ unique_fd stream_socket(int family)
         check(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
 }
 
+// What the kernel has no room for may be short enough from the current folder.
+std::string name_for_the_kernel(const std::string& path)
+{
+    if (path.size() < sizeof sockaddr_un::sun_path)
+        return path;
+    std::error_code none; // then it is no help
+    const auto relative =
+        std::filesystem::path(path).lexically_relative(std::filesystem::current_path(none));
+    return relative.empty() ? path : relative.native();
+}
+
+// Where its file is, whatever the current folder will be.
+std::string from_anywhere(const std::string& path)
+{
+    std::error_code failed;
+    const auto absolute = std::filesystem::absolute(path, failed);
+    return failed ? path : absolute.native();
+}
+
 } // namespace
 
 socket_file::socket_file(std::string path) noexcept : path_(std::move(path))
@@ -77,20 +96,17 @@ bound_socket bound_socket::to(const asio::ip::tcp::endpoint& address, bool ipv6_
 
 bound_socket bound_socket::to_path(const std::string& path, mode_t more_permissions)
 {
-    const auto relative =
-        std::filesystem::path(path).lexically_relative(std::filesystem::current_path());
-    const auto& shorter =
-        !relative.empty() && relative.native().size() < path.size() ? relative.native() : path;
+    const auto name = name_for_the_kernel(path);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (shorter.empty() || shorter.find('\0') != shorter.npos)
+    if (name.empty() || name.find('\0') != name.npos)
         throw std::system_error(EINVAL, std::generic_category(), "bind");
-    if (shorter.size() >= sizeof address.sun_path)
+    if (name.size() >= sizeof address.sun_path)
         throw std::system_error(ENAMETOOLONG, std::generic_category(), "bind");
-    std::memcpy(address.sun_path, shorter.data(), shorter.size());
+    std::memcpy(address.sun_path, name.data(), name.size());
     auto fd = stream_socket(AF_UNIX);
     check(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
-    bound_socket bound(std::move(fd), socket_file(path));
+    bound_socket bound(std::move(fd), socket_file(from_anywhere(path)));
     struct stat file {};
     if (more_permissions != 0 && ::stat(path.c_str(), &file) == 0)
         check(::chmod(path.c_str(), file.st_mode | more_permissions), "chmod");

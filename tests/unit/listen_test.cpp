@@ -170,6 +170,20 @@ TEST_F(Listening, APathThatIsTooLongMayBeShortEnoughFromHere)
     EXPECT_FALSE(std::filesystem::exists(deep / "socket"));
 }
 
+TEST_F(Listening, APathIsTheOneThatWasGivenAndItsFileGoesFromAnyFolder)
+{
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(folder);
+    {
+        const auto whole = net::listen_on_path(executor, path);
+        EXPECT_EQ(ipc::handle::address_of(whole.native_handle()), path);
+        const auto relative = net::listen_on_path(executor, "relative");
+        EXPECT_EQ(ipc::handle::address_of(relative.native_handle()), "relative");
+        std::filesystem::current_path(before);
+    }
+    EXPECT_FALSE(std::filesystem::exists(folder / "relative"));
+}
+
 TEST_F(Listening, ThePermissionsOfAPathAreWidenedOnRequest)
 {
     const auto mask = ::umask(077);
