@@ -17,7 +17,6 @@ using strings = std::vector<string>;
 namespace {
 
 constexpr auto ignore = standard_stream::ignore();
-constexpr auto inherit = standard_stream::inherit();
 constexpr auto piped = standard_stream::pipe();
 
 /// All that the other end of a pipe says before it ends.

@@ -254,9 +254,9 @@ TEST_F(ClusterPrimary, ListensOnADescriptorOfItsOwnWhenItIsABoundSocketAndNothin
             });
         };
         ASSERT_TRUE(run_until(heard)) << what_happened();
-        EXPECT_TRUE(std::any_of(
-            events.begin(), events.end(),
-            [&](const auto& one) { return one.starts_with(std::to_string(id) + ": " + expected); }))
+        const auto wanted = std::to_string(id) + ": " + expected;
+        EXPECT_TRUE(std::any_of(events.begin(), events.end(),
+                                [&](const auto& one) { return one.starts_with(wanted); }))
             << fd << ": " << what_happened();
     }
     EXPECT_EQ(complete(primary->stop()), "");

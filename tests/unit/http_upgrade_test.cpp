@@ -139,7 +139,7 @@ TEST_F(HttpUpgrade, RequestsBeforeItAreAnsweredFirst)
 // one it is whole, and the answer waits for the client.
 TEST_F(HttpUpgrade, AndTheirAnswersAreSentBeforeTheSocketIsAnothers)
 {
-    for (const std::size_t size : {4'000'000, 40'000}) {
+    for (const std::size_t size : {4'000'000U, 40'000U}) {
         all.clear();
         const string body(size, 'x');
         start([&](const http::request&, http::response res) { res.end(body); });
