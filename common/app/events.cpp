@@ -16,6 +16,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <vector>
@@ -80,12 +81,11 @@ json address_of(int fd, name_call call)
     return net::to_string(endpoint);
 }
 
-// ---- the living workers
-// --------------------------------------------------------------------------
+// ---- the living workers ------------------------------------------------------------------------
 
 struct worker {
-    json slot = nullptr;    // of a child in no pool: none
-    std::uint64_t next = 0; // the least number of its next event
+    std::optional<std::size_t> slot; // of a child in no pool: none
+    std::uint64_t next = 0;          // the least number of its next event
 };
 
 std::map<pid_t, worker>& workers()
@@ -97,11 +97,11 @@ std::map<pid_t, worker>& workers()
 json slot_of(pid_t pid)
 {
     const auto found = workers().find(pid);
-    return found == workers().end() ? json(nullptr) : found->second.slot;
+    return found == workers().end() || !found->second.slot ? json(nullptr)
+                                                           : json(*found->second.slot);
 }
 
-// ---- facts
-// ---------------------------------------------------------------------------------------
+// ---- facts -------------------------------------------------------------------------------------
 
 /// Gives each fact its name and its fields.
 class rendering : public observer {
@@ -186,14 +186,16 @@ private:
     void sent(clock::time_point when, pid_t to, bool is_server, int fd,
               std::size_t bytes) noexcept override
     {
-        const auto fields = [&] {
-            auto all = crossing(is_server, fd);
-            all["to"] = slot_of(to);
-            all["to_pid"] = to;
-            all["bytes"] = bytes;
-            return all;
-        };
-        tell("send_fd", fields, when);
+        tell(
+            "send_fd",
+            [&] {
+                auto fields = crossing(is_server, fd);
+                fields["to"] = slot_of(to);
+                fields["to_pid"] = to;
+                fields["bytes"] = bytes;
+                return fields;
+            },
+            when);
     }
 
     void received(bool is_server, int fd, std::size_t bytes) noexcept override
@@ -277,8 +279,7 @@ private:
     std::map<int, json> connections_; // by descriptor: whose they are
 };
 
-// ---- on stdout
-// -----------------------------------------------------------------------------------
+// ---- on stdout ---------------------------------------------------------------------------------
 
 class printer final : public rendering {
 public:
@@ -347,8 +348,7 @@ void tell(std::string_view name, std::initializer_list<event_field> fields)
     on_stdout->put(name, std::move(object), now_in_us());
 }
 
-// ---- reports
-// -------------------------------------------------------------------------------------
+// ---- reports -----------------------------------------------------------------------------------
 
 namespace {
 
@@ -450,7 +450,8 @@ void print_reported(pid_t pid, const nlohmann::json& told)
         fields[field.name] = *found;
     }
     who.next = seq + 1;
-    on_stdout->put(name, fields, seq, told.at("t_us").get<std::int64_t>(), pid, "worker", who.slot);
+    on_stdout->put(name, fields, seq, told.at("t_us").get<std::int64_t>(), pid, "worker",
+                   slot_of(pid));
 }
 
 } // namespace
