@@ -297,8 +297,13 @@ bool run(const scenario& what, std::chrono::seconds time, bool relentless)
 {
     auto main = start(what, 0);
     const auto port = main->port;
-    if (what.ours)
-        main->wait_until_at_rest();
+    if (what.ours && !eventually([&] { // some have been replaced already, perhaps
+            const auto workers = children(main->pid());
+            return std::all_of(workers.begin(), workers.end(), [](pid_t worker) {
+                return writes_garbage(worker) || is_at_rest(worker);
+            });
+        }))
+        throw std::runtime_error("the workers have not come to rest");
     const auto before = sorted_descriptor_counts(main->pid());
 
     figures count;

@@ -103,6 +103,7 @@ async function run ({ name, command, isOurs }) {
   const seconds = (performance.now() - began) / 1000
   isOver = true
   await Promise.all(load)
+  for (let i = 0; i < 1000 && server.processes.length - 1 !== workers; ++i) await wait(10) // the last ones leave
   const left = server.processes.length - 1
   await server.stop()
   const code = server.process.exitCode

@@ -160,8 +160,10 @@ exit_status running_demo::stop()
 
 bool is_at_rest(pid_t worker)
 {
-    // An Asio program opens an epoll, an eventfd and a timerfd, and nothing else before it has
-    // work.
+    // Whoever sleeps has opened what it needs: an epoll, an eventfd and a timerfd if it is an Asio
+    // program, and with them, if it accepts, an epoll for that.
+    if (!sleeps(worker))
+        return false;
     const auto open = descriptors(worker);
     return std::count_if(open.begin(), open.end(), [](const auto& entry) {
                return entry.second.starts_with("anon_inode:");
