@@ -246,7 +246,7 @@ TEST(HttpClusterInTime, E6_AnAnswerThatTakesTooLongDoesNotHoldUpTheStop)
 
 TEST(HttpCluster, ADelayedAnswerIsGivenBeforeTheStop)
 {
-    running_demo main("http_cluster", {"--workers", "1", "--delay", "1200"});
+    running_demo main("http_cluster", {"--workers", "1", "--delay", "700"});
     auto busy = connect(main.port);
     busy.send(request);
     EXPECT_TRUE(eventually([&] { return unread_bytes(main.port) == 0; }));
