@@ -14,8 +14,7 @@
 /// these functions may throw.
 class observer {
 public:
-    // ---- a listening socket
-    // ----------------------------------------------------------------------
+    // ---- a listening socket ---------------------------------------------------------------------
 
     /// listen(2) has been called.
     virtual void listening(int /*server*/) noexcept {}
@@ -27,8 +26,7 @@ public:
     /// vain since it accepted from this socket before.
     virtual void accepted(int /*connection*/, std::size_t /*wakeups*/) noexcept {}
 
-    // ---- a connection
-    // ----------------------------------------------------------------------------
+    // ---- a connection ---------------------------------------------------------------------------
 
     /// As a client: the kernel at the other end has taken it, be it that no process has accepted it
     /// yet.
@@ -51,8 +49,7 @@ public:
     ///     spent      the worker that had it died, and had read from it or written to it
     virtual void closing(int /*connection*/, std::string_view /*why*/) noexcept {}
 
-    // ---- a channel
-    // -------------------------------------------------------------------------------
+    // ---- a channel ------------------------------------------------------------------------------
 
     /// A message with this descriptor has been written to the channel, as one line of so many
     /// bytes, or its first part has: the descriptor rides on the first byte. `when`: just before,
@@ -65,8 +62,7 @@ public:
     /// One has been read and acknowledged.
     virtual void received(bool /*is_server*/, int /*fd*/, std::size_t /*bytes*/) noexcept {}
 
-    // ---- HTTP
-    // ------------------------------------------------------------------------------------
+    // ---- HTTP -----------------------------------------------------------------------------------
 
     /// A whole request is there, or, as a client, is sent now.
     virtual void request(int /*connection*/, std::string_view /*method*/,
@@ -80,8 +76,7 @@ public:
     {
     }
 
-    // ---- the workers of a pool
-    // -------------------------------------------------------------------
+    // ---- the workers of a pool ------------------------------------------------------------------
 
     virtual void worker_up(std::size_t /*slot*/, pid_t /*worker*/) noexcept {}
 

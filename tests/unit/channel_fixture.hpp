@@ -163,27 +163,30 @@ protected:
         std::string error; // code of the ipc::error, or what() of another
     };
 
-    /// Starts a send; look at the result after run_ready().
-    std::shared_ptr<outcome> send(ipc::value body, ipc::handle* object = nullptr)
+    /// Starts what is to be awaited; look at the result after run_ready().
+    std::shared_ptr<outcome> begin(asio::awaitable<void> what)
     {
         auto result = std::make_shared<outcome>();
-        asio::co_spawn(context,
-                       object ? channel->send(std::move(body), *object)
-                              : channel->send(std::move(body)),
-                       [result](std::exception_ptr failure) {
-                           result->done = true;
-                           ++result->completions;
-                           try {
-                               if (failure)
-                                   std::rethrow_exception(failure);
-                           } catch (const ipc::error& error) {
-                               result->error = error.code();
-                           } catch (const std::exception& error) {
-                               result->error = error.what();
-                           }
-                       });
+        asio::co_spawn(context, std::move(what), [result](std::exception_ptr failure) {
+            result->done = true;
+            ++result->completions;
+            try {
+                if (failure)
+                    std::rethrow_exception(failure);
+            } catch (const ipc::error& error) {
+                result->error = error.code();
+            } catch (const std::exception& error) {
+                result->error = error.what();
+            }
+        });
         run_ready();
         return result;
+    }
+
+    std::shared_ptr<outcome> send(ipc::value body, ipc::handle* object = nullptr)
+    {
+        return begin(object ? channel->send(std::move(body), *object)
+                            : channel->send(std::move(body)));
     }
 
     /// The next message; fails the test when there is none.

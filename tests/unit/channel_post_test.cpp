@@ -19,27 +19,7 @@ using strings = std::vector<std::string>;
 
 namespace {
 
-class ChannelPosts : public ChannelTest {
-protected:
-    /// Starts what is to be awaited; look at the result after run_ready().
-    std::shared_ptr<outcome> begin(asio::awaitable<void> what)
-    {
-        auto result = std::make_shared<outcome>();
-        asio::co_spawn(context, std::move(what), [result](std::exception_ptr failure) {
-            result->done = true;
-            try {
-                if (failure)
-                    std::rethrow_exception(failure);
-            } catch (const ipc::error& error) {
-                result->error = error.code();
-            } catch (const std::exception& error) {
-                result->error = error.what();
-            }
-        });
-        run_ready();
-        return result;
-    }
-};
+class ChannelPosts : public ChannelTest {};
 
 std::string line(const std::string& text)
 {

@@ -5,6 +5,7 @@
 #include "ipc/child_process.hpp"
 #include "support/proc_fs.hpp"
 #include "unit/forked.hpp"
+#include "unit/wait_for_end.hpp"
 
 #include <array>
 #include <fcntl.h>
@@ -35,17 +36,6 @@ string read_to_end(const unique_fd& pipe)
     }
 }
 
-ipc::exit_status end_of(asio::io_context& context, ipc::child_process& child)
-{
-    std::optional<ipc::exit_status> status;
-    asio::co_spawn(context, child.exited(),
-                   [&](std::exception_ptr, ipc::exit_status end) { status = end; });
-    context.restart();
-    while (!status && context.run_one_for(support::patient(support::a_while)) > 0) {
-    }
-    return status.value_or(ipc::exit_status{-1, -1});
-}
-
 ipc::child_process start(asio::io_context& context, strings command, ipc::child_options options)
 {
     return ipc::child_process::start(context.get_executor(), std::move(command), {},
@@ -59,7 +49,7 @@ string output_of(strings command, ipc::child_options options)
     options.stdio[1] = piped;
     auto child = start(context, std::move(command), std::move(options));
     auto said = read_to_end(child.stdio[1]);
-    EXPECT_TRUE(end_of(context, child).clean());
+    EXPECT_TRUE(wait_for_end(context, child).clean());
     return said;
 }
 
@@ -99,7 +89,7 @@ TEST(ChildOptions, AFolderThatIsNotThereIsNamedAndNothingIsLeft)
     asio::io_context context;
     {
         auto child = start(context, {"/bin/true"}, {}); // Asio opens what it waits with
-        end_of(context, child);
+        wait_for_end(context, child);
     }
     const auto before = ipc_test::open_descriptors();
     ipc::child_options options;
@@ -132,7 +122,7 @@ TEST(ChildOptions, PipesAreTheChildsStreamsAndOursAtTheOtherEnd)
     const auto out = read_to_end(child.stdio[1]);
     EXPECT_TRUE(out.starts_with("good\npipe:[")) << out;
     EXPECT_EQ(read_to_end(child.stdio[2]), "bad\n");
-    EXPECT_TRUE(end_of(context, child).clean());
+    EXPECT_TRUE(wait_for_end(context, child).clean());
 
     auto moved = std::move(child);
     EXPECT_TRUE(moved.stdio[1] && !child.stdio[1]);
@@ -154,9 +144,9 @@ TEST(ChildOptions, NeitherThisChildNorTheNextHasAnythingElse)
     EXPECT_EQ(numbers, (std::set<int>{0, 1, 2, 3}));
     first.stdio[0].reset();
     EXPECT_EQ(read_to_end(first.stdio[1]), "") << "the second child has a copy";
-    EXPECT_TRUE(end_of(context, first).clean());
+    EXPECT_TRUE(wait_for_end(context, first).clean());
     second.stdio[0].reset();
-    EXPECT_TRUE(end_of(context, second).clean());
+    EXPECT_TRUE(wait_for_end(context, second).clean());
 }
 
 TEST(ChildOptions, WhatIsIgnoredIsTheNullDevice)
@@ -179,7 +169,7 @@ TEST(ChildOptions, DescriptorsOfOursComeWhereTheyAreWantedAndStayOurs)
         asio::io_context context;
         {
             auto child = start(context, {"/bin/true"}, {});
-            end_of(context, child);
+            wait_for_end(context, child);
         }
         char folder[] = "/tmp/child_options-XXXXXX";
         ASSERT_NE(::mkdtemp(folder), nullptr);
@@ -217,7 +207,7 @@ TEST(ChildOptions, DescriptorsOfOursComeWhereTheyAreWantedAndStayOurs)
                                  path(order[i]);
                     }
                     child.kill(SIGKILL);
-                    end_of(context, child);
+                    wait_for_end(context, child);
                 }
         for (int number = 0; number < 4; ++number)
             ::close(number);
@@ -228,7 +218,7 @@ TEST(ChildOptions, DescriptorsOfOursComeWhereTheyAreWantedAndStayOurs)
         child.stdio[0].reset();
         wrong += read_to_end(child.stdio[1]) != "good";
         wrong += read_to_end(child.stdio[2]) != "bad\n";
-        wrong += !end_of(context, child).clean();
+        wrong += !wait_for_end(context, child).clean();
         for (auto& end : child.stdio)
             end.reset();
         for (int number = 0; number < 4; ++number) {

@@ -6,6 +6,7 @@
 #include "ipc/child_process.hpp"
 #include "support/proc_fs.hpp"
 #include "unit/forked.hpp"
+#include "unit/wait_for_end.hpp"
 
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
@@ -60,17 +61,6 @@ void send_signals_to_oneself()
     (void)!::write(tell_of_signals, "x", 1);
     for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
         ::kill(::getpid(), signal);
-}
-
-ipc::exit_status wait_for_end(asio::io_context& context, ipc::child_process& child)
-{
-    std::optional<ipc::exit_status> status;
-    asio::co_spawn(context, child.exited(),
-                   [&](std::exception_ptr, ipc::exit_status end) { status = end; });
-    context.restart();
-    while (!status && context.run_one_for(support::patient(support::a_while)) > 0) {
-    }
-    return status.value_or(ipc::exit_status{-1, -1});
 }
 
 // Our mains have one thread. But whoever takes the library into a program with several gets no

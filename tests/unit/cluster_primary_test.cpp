@@ -77,6 +77,18 @@ protected:
         return std::count(events.begin(), events.end(), what) != 0;
     }
 
+    /// Once all listen; how many have been replaced.
+    std::optional<std::size_t> reload()
+    {
+        std::optional<std::size_t> replaced;
+        const auto when_all_listen = [&]() -> awaitable<void> {
+            (void)co_await primary->listening();
+            replaced = co_await primary->reload(support::a_while);
+        };
+        EXPECT_EQ(complete(when_all_listen()), "");
+        return replaced;
+    }
+
     string what_happened() const
     {
         string result = said;
@@ -121,12 +133,7 @@ TEST_F(ClusterPrimary, TellsOfAWorkersLifeInNodesOrder)
 TEST_F(ClusterPrimary, AMessageOfAWorkerThatLeavesIsItsOwn)
 {
     primary->fork(shell(listens + hear + tell("bye") + "exit 0"));
-    std::optional<std::size_t> replaced;
-    const auto reload = [&]() -> awaitable<void> {
-        (void)co_await primary->listening();
-        replaced = co_await primary->reload(support::a_while);
-    };
-    EXPECT_EQ(complete(reload()), "");
+    const auto replaced = reload();
     EXPECT_EQ(replaced, 1u) << what_happened();
     EXPECT_TRUE(has_happened("1: \"bye 1\"")) << what_happened();
     EXPECT_FALSE(has_happened("2: \"bye 1\""));
@@ -186,12 +193,7 @@ TEST_F(ClusterPrimary, F2_NeverAreThereFewerReadyWorkersThanBefore)
     };
     for (std::size_t i = 0; i < workers; ++i)
         primary->fork(shell(listens + hear + tell("told") + "exit 0"));
-    std::optional<std::size_t> replaced;
-    const auto reload = [&]() -> awaitable<void> {
-        (void)co_await primary->listening();
-        replaced = co_await primary->reload(support::a_while);
-    };
-    EXPECT_EQ(complete(reload()), "");
+    const auto replaced = reload();
     EXPECT_EQ(replaced, workers);
     EXPECT_EQ(fewest, workers) << what_happened();
     EXPECT_EQ(most, workers + 1) << what_happened();
