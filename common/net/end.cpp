@@ -4,6 +4,8 @@
 #include "observer.hpp"
 #include "posix.hpp"
 
+#include <asio/execution_context.hpp>
+#include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
@@ -12,8 +14,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <deque>
 #include <string_view>
 #include <sys/socket.h>
+#include <system_error>
 
 namespace net {
 
@@ -91,24 +96,86 @@ private:
     const char* why_ = "broken";
 };
 
+// The ends of one io_context that wait for their time to look, the oldest first. Under load that
+// time would come too late: until then each holds a descriptor, and thousands are ended in a
+// second. But the oldest of many has most likely been read to its end, so it looks at once.
+class waiting_ends final : public asio::execution_context::service {
+public:
+    static constexpr std::size_t most = 16;
+
+    static waiting_ends& of(const asio::any_io_executor& executor)
+    {
+        return asio::use_service<waiting_ends>(asio::query(executor, asio::execution::context));
+    }
+
+    void add(asio::steady_timer& pause)
+    {
+        pauses_.push_back(&pause);
+        if (pauses_.size() > most) {
+            auto& oldest = *pauses_.front();
+            pauses_.pop_front();
+            oldest.cancel();
+        }
+    }
+
+    void remove(asio::steady_timer& pause) noexcept { std::erase(pauses_, &pause); }
+
+    inline static asio::execution_context::id id; // Asio finds the service by it
+    explicit waiting_ends(asio::execution_context& context)
+        : asio::execution_context::service(context)
+    {
+    }
+
+private:
+    void shutdown() override {}
+
+    std::deque<asio::steady_timer*> pauses_;
+};
+
 // When to look at a client that has not ended. Most have read our text and ended by the first time;
 // and that is a full five milliseconds of the clock, so that one wake-up is for all who are looked
 // at then. To have epoll tell of each would cost a wake-up and four calls more for each.
 class looks {
 public:
-    clock::time_point next(const lingering& patience)
+    explicit looks(const asio::any_io_executor& executor)
+        : pause_(executor), others_(waiting_ends::of(executor))
     {
-        const auto now = clock::now().time_since_epoch();
-        const clock::time_point full(now - now % pause_ + pause_);
-        pause_ = std::min(2 * pause_, longest);
-        return std::min(full, clock::now() + patience.left());
     }
-    void begin_again() { pause_ = shortest; }
+    looks(const looks&) = delete;
+    looks& operator=(const looks&) = delete;
+    ~looks() { others_.remove(pause_); }
+
+    awaitable<void> next(const lingering& patience)
+    {
+        pause_.expires_at(next_time(patience));
+        if (early_looks_left_ > 0)
+            others_.add(pause_);
+        std::error_code early;
+        co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, early));
+        if (early) {
+            --early_looks_left_;
+            co_return;
+        }
+        others_.remove(pause_);
+        length_ = std::min(2 * length_, longest);
+    }
+    void begin_again() { length_ = shortest; }
 
 private:
+    clock::time_point next_time(const lingering& patience) const
+    {
+        const auto now = clock::now().time_since_epoch();
+        const clock::time_point full(now - now % length_ + length_);
+        return std::min(full, clock::now() + patience.left());
+    }
+
     static constexpr milliseconds shortest{5};
     static constexpr milliseconds longest{80};
-    milliseconds pause_ = shortest;
+
+    asio::steady_timer pause_;
+    waiting_ends& others_;
+    milliseconds length_ = shortest;
+    int early_looks_left_ = 2; // then it is one of the slow, who cost only their time
 };
 
 } // namespace
@@ -123,11 +190,9 @@ awaitable<void> end(unique_fd connection, std::string data)
     told.shut_down();
     ::shutdown(connection.get(), SHUT_WR);
 
-    asio::steady_timer pause(co_await asio::this_coro::executor);
-    looks when;
+    looks look(co_await asio::this_coro::executor);
     for (lingering patience; !patience.is_over();) {
-        pause.expires_at(when.next(patience));
-        co_await pause.async_wait(asio::use_awaitable);
+        co_await look.next(patience);
         const auto seen = discard_input(connection.get());
         if (seen == client::has_ended) {
             told.client_has_ended();
@@ -135,7 +200,7 @@ awaitable<void> end(unique_fd connection, std::string data)
         }
         if (seen == client::has_spoken) {
             patience.heard();
-            when.begin_again();
+            look.begin_again();
         }
     }
     // [/end]

@@ -2,6 +2,7 @@
 #include "net/end.hpp"
 
 #include "net/lingering.hpp"
+#include "support/proc_fs.hpp"
 #include "support/process.hpp"
 #include "unique_fd.hpp"
 
@@ -16,6 +17,7 @@
 #include <exception>
 #include <string>
 #include <sys/socket.h>
+#include <unistd.h>
 
 using asio::ip::tcp;
 using net::lingering;
@@ -76,6 +78,20 @@ protected:
                        });
     }
 
+    /// Another one, for a client that has gone by the time anybody looks. Not of TCP, whose end of
+    /// a stream may take a while to arrive.
+    void end_one_whose_client_ends()
+    {
+        int ends[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        const unique_fd client(ends[0]);
+        ASSERT_EQ(::shutdown(client.get(), SHUT_WR), 0);
+        asio::co_spawn(context, net::end(unique_fd(ends[1]), "the text"),
+                       [this](std::exception_ptr error) { others_ended += error ? 0 : 1; });
+        context.restart(); // the last one may have ended
+        context.poll();
+    }
+
     /// As much as there is room for. False when the connection is broken.
     bool send(std::size_t& left)
     {
@@ -104,6 +120,7 @@ protected:
     tcp::socket socket{context};
     tcp::socket peer{context};
     bool ended = false;
+    std::size_t others_ended = 0;
     std::exception_ptr failure;
 };
 
@@ -145,6 +162,30 @@ TEST_F(NetEnd, AClientThatNeitherSendsNorEndsIsLeftAfterASecond)
     EXPECT_LT(steady_clock::now() - begin, 1s + support::patient(500ms));
     EXPECT_TRUE(ended);
     EXPECT_FALSE(failure);
+}
+
+TEST_F(NetEnd, ClientsThatEndInTimeDoNotPileUpHoweverFastTheyCome)
+{
+    const auto before = support::descriptors(::getpid()).size();
+    for (int i = 0; i < 500; ++i) {
+        end_one_whose_client_ends();
+        ASSERT_LE(support::descriptors(::getpid()).size(), before + 20) << "after " << i;
+    }
+    context.restart();
+    context.run();
+    EXPECT_EQ(others_ended, 500u);
+}
+
+TEST_F(NetEnd, ASlowClientIsWaitedForHoweverManyComeAfterIt)
+{
+    end("the text");
+    for (int i = 0; i < 200; ++i)
+        end_one_whose_client_ends();
+    EXPECT_FALSE(ended);
+    peer.shutdown(tcp::socket::shutdown_send);
+    context.run();
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(received(), "the text");
 }
 
 TEST_F(NetEnd, UrgentDataDoesNotStopItFromReading)
