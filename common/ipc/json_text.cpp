@@ -371,6 +371,13 @@ protocol_members members_of(std::string_view object)
     return result;
 }
 
+std::optional<std::string_view> plain_string(std::string_view json)
+{
+    if (!json.starts_with('"') || json.find('\\') != json.npos)
+        return std::nullopt;
+    return json.substr(1, json.size() - 2);
+}
+
 std::string quote(std::string_view bytes)
 {
     std::string quoted = "\"";

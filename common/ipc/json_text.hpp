@@ -7,6 +7,7 @@
 #include "ipc/value.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace ipc {
@@ -40,6 +41,10 @@ struct protocol_members {
     std::string_view count;
 };
 protocol_members members_of(std::string_view object);
+
+/// The characters of a canonical string in which none is escaped, as in nearly all that the
+/// protocol and users send: then there is nothing to parse. Nothing for every other value.
+std::optional<std::string_view> plain_string(std::string_view json);
 
 /// The first bytes of what a peer sent, in quotes and safe to print: it may hold anything, escape
 /// sequences too.

@@ -1,7 +1,10 @@
 #include "ipc/value.hpp"
 
+#include "ipc/json_text.hpp"
+
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -13,6 +16,18 @@ struct value::content {
     std::optional<nlohmann::json> json;
     std::string text;
 };
+
+namespace {
+
+// Most of what is sent: then it need not go through the library's serializer, which asks for memory
+// three times.
+bool needs_no_escape(std::string_view text)
+{
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+}
+
+} // namespace
 
 value::value(const char* text) : value(nlohmann::json(text)) {}
 value::value(std::string_view text) : value(nlohmann::json(text)) {}
@@ -30,9 +45,11 @@ value::value(json_text text) : content_(std::make_shared<content>())
 
 const nlohmann::json& value::json() const
 {
-    if (!content_->json)
-        content_->json.emplace(nlohmann::json::parse(content_->text));
-    return *content_->json;
+    if (content_->json)
+        return *content_->json;
+    if (const auto plain = plain_string(content_->text))
+        return content_->json.emplace(*plain);
+    return content_->json.emplace(nlohmann::json::parse(content_->text));
 }
 
 const std::string* value::text() const
@@ -46,7 +63,9 @@ const std::string& value::dump() const
 {
     if (content_->text.empty()) {
         try {
-            content_->text = content_->json->dump();
+            const auto* string = text();
+            content_->text =
+                string && needs_no_escape(*string) ? '"' + *string + '"' : content_->json->dump();
         } catch (const nlohmann::json::type_error&) {
             throw std::invalid_argument("the message is not valid UTF-8");
         }

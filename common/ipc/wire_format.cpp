@@ -25,6 +25,8 @@ std::string text_of(std::string_view json)
 {
     if (!json.starts_with('"'))
         return {};
+    if (const auto plain = plain_string(json))
+        return std::string(*plain);
     return nlohmann::json::parse(json).get<std::string>();
 }
 

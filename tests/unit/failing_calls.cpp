@@ -1,5 +1,6 @@
 #include "failing_calls.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <limits>
@@ -23,6 +24,7 @@ struct failure {
 };
 failure of_recvmsg, of_sendmsg;
 std::size_t largest_allocation = std::numeric_limits<std::size_t>::max();
+std::atomic<std::size_t> allocations_so_far{0}; // child_process_test has threads
 
 } // namespace
 
@@ -41,6 +43,7 @@ ssize_t __wrap_sendmsg(int socket, const msghdr* message, int flags)
 
 void* operator new(std::size_t size)
 {
+    ++allocations_so_far;
     if (size > largest_allocation)
         throw std::bad_alloc();
     if (void* memory = std::malloc(size > 0 ? size : 1))
@@ -73,6 +76,11 @@ int recvmsg_failures_left()
 void sendmsg_fails(int error, int times)
 {
     of_sendmsg = {error, times};
+}
+
+std::size_t allocations()
+{
+    return allocations_so_far;
 }
 
 no_allocation_above::no_allocation_above(std::size_t bytes)

@@ -1,5 +1,5 @@
-// Calls that fail when a test wants them to (the linker's --wrap, see tests/CMakeLists.txt), and an
-// allocation limit.
+// Calls that fail when a test wants them to (the linker's --wrap, see tests/CMakeLists.txt), and
+// allocations, limited and counted.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,9 @@ namespace failing_calls {
 void recvmsg_fails(int error, int times);
 int recvmsg_failures_left();
 void sendmsg_fails(int error, int times);
+
+/// How often operator new has been called so far.
+std::size_t allocations();
 
 /// While one lives, operator new throws std::bad_alloc for more than so many bytes.
 class no_allocation_above {

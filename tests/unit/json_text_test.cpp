@@ -194,6 +194,27 @@ TEST(JsonText, KnowsTheMembersOfAnEnvelopeWhereverTheyAre)
         EXPECT_EQ(members(text).cmd, "") << text;
 }
 
+TEST(JsonText, AStringWithoutEscapesNeedsNoParsing)
+{
+    EXPECT_EQ(ipc::plain_string("\"\""), "");
+    EXPECT_EQ(ipc::plain_string("\"http server\""), "http server");
+    EXPECT_EQ(ipc::plain_string("\"子进程\""), "子进程");
+    for (const string other :
+         {R"("a\"b")", R"("\\")", R"("a\n")", "1", "null", "[]", R"({"a":"b"})", ""})
+        EXPECT_EQ(ipc::plain_string(other), std::nullopt) << other;
+}
+
+TEST(JsonText, WhatIsWrittenWithoutTheLibraryIsWhatTheLibraryWouldWrite)
+{
+    for (int byte = 0; byte < 0x80; ++byte) {
+        const string text = string("a") + static_cast<char>(byte) + "z";
+        EXPECT_EQ(ipc::value(text).dump(), nlohmann::json(text).dump());
+        EXPECT_EQ(ipc::value(ipc::check_json(nlohmann::json(text).dump())).to_string(), text);
+    }
+    EXPECT_EQ(ipc::value("子进程").dump(), "\"子进程\"");
+    EXPECT_THROW(ipc::value("\xff").dump(), std::invalid_argument);
+}
+
 TEST(JsonText, TheCanonicalFormOfTheCanonicalFormIsItself)
 {
     for (const string line :
