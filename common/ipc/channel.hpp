@@ -164,8 +164,10 @@ public:
     /// Ends the conversation in order, as Node's disconnect() does: from now on send() throws
     /// channel_closed, but what has been sent is still delivered, handles with their
     /// acknowledgements, and what the peer has sent meanwhile is acknowledged and can be received;
-    /// then as close(). Completes when all that has been done. A peer that does not read can hold
-    /// it up; close() ends it at any time, and to cancel this leaves it going on.
+    /// then our side ends, and when the peer has read that and closed its own, at most a second
+    /// later, as close(). Completes when all that has been done. A peer that does not read can hold
+    /// up what comes before that second; close() ends it at any time, and to cancel this leaves it
+    /// going on.
     asio::awaitable<void> disconnect();
 
     /// Node's 'disconnect' event: completes when the conversation is over, whoever has ended it and

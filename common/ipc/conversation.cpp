@@ -22,6 +22,8 @@ constexpr unsigned max_answers_together = 256;
 
 constexpr std::chrono::milliseconds pause_without_resources{10};
 
+constexpr std::chrono::seconds patience_with_a_peer{1};
+
 } // namespace
 
 conversation::conversation(const asio::any_io_executor& executor, unique_fd socket,
@@ -36,6 +38,7 @@ conversation::conversation(const asio::any_io_executor& executor, unique_fd sock
       received_(options_.max_line),
       answered_(executor),
       resources_(executor),
+      patience_(executor),
       no_memory_error_(std::make_exception_ptr(protocol_error("no memory for what it sends")))
 {
     posix::set_close_on_exec(socket.get());
@@ -193,8 +196,26 @@ void conversation::end_if_all_is_done()
     if (!open_ || !ending_ || is_reading_ || !outgoing_.is_empty())
         return;
     if (std::exchange(has_read_to_the_end_, true))
-        return close();
+        return leave();
     read_some();
+}
+
+// Whoever disconnects often exits at once. A Node parent that is told of the exit before it has
+// read our end may never read it: once it has sent a handle, its loop does not count on the channel
+// (24.x, lib/internal/child_process.js), and its 'disconnect' event is lost. So only our side ends;
+// the peer closes its own when it has read that, and then epoll tells of a hang-up.
+void conversation::leave()
+{
+    if (peer_has_ended_)
+        return close();
+    if (std::exchange(leaving_, true))
+        return;
+    end();
+    const auto self = shared_from_this();
+    socket_.async_wait(asio::posix::stream_descriptor::wait_error,
+                       [self](std::error_code) { self->close(); });
+    patience_.expires_after(patience_with_a_peer);
+    patience_.async_wait([self](std::error_code) { self->close(); });
 }
 
 // The end for whatever reason; afterwards nothing waits for anything.
@@ -206,6 +227,7 @@ void conversation::close() noexcept
     socket_.close(ignored);
     deadline_.end();
     resources_.cancel();
+    patience_.cancel();
     unpaired_.clear();
     has_lost_some_ = outgoing_.unsettled() > 0;
     outgoing_.close();

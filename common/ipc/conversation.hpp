@@ -101,6 +101,7 @@ private:
     void on_socket_closed(const std::string& key) noexcept;
 
     void end_if_all_is_done();
+    void leave();
     void break_off(std::string_view why) noexcept;
 
     void trace_written(std::string_view lines, int descriptor);
@@ -112,6 +113,7 @@ private:
     bool open_ = true;
     bool ending_ = false;              // disconnect() has been called
     bool has_read_to_the_end_ = false; // and then all that the peer had sent
+    bool leaving_ = false;             // and nothing is read any more
     bool peer_is_gone_ = false;        // writing failed; only its last words are left to be read
     bool has_ended_ = false;           // end() has been called
     bool allows_half_open_ = false;    // and then:
@@ -145,6 +147,7 @@ private:
     bool resources_wanted_ = false; // to write, or to read
     bool has_said_that_it_takes_none_ = false;
     once_a_second may_warn_;
+    asio::steady_timer patience_;              // for a peer that is to read our end
     const std::exception_ptr no_memory_error_; // made beforehand: close() cannot throw
 };
 

@@ -29,19 +29,19 @@ constexpr int max_last_reads = 4096;
 // Asio waits, we read: its read functions know no control data and would lose descriptors.
 void conversation::wait_for_input()
 {
-    socket_.async_wait(asio::posix::stream_descriptor::wait_read,
-                       [self = shared_from_this()](std::error_code error) {
-                           if (error || !self->open_)
-                               return;
-                           self->read_some();
-                           if (self->open_ && !self->reading_waits_ && !self->peer_has_ended_)
-                               self->wait_for_input();
-                       });
+    socket_.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](
+                                                                      std::error_code error) {
+        if (error || !self->open_ || self->leaving_)
+            return;
+        self->read_some();
+        if (self->open_ && !self->leaving_ && !self->reading_waits_ && !self->peer_has_ended_)
+            self->wait_for_input();
+    });
 }
 
 void conversation::read_on_if_there_is_room()
 {
-    if (!open_ || peer_has_ended_ || !reading_waits_ || resources_wanted_ ||
+    if (!open_ || leaving_ || peer_has_ended_ || !reading_waits_ || resources_wanted_ ||
         !received_.has_room(outgoing_.in_doubt() != nullptr))
         return;
     reading_waits_ = false;

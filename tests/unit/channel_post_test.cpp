@@ -282,6 +282,8 @@ TEST_F(ChannelEnds, InOrderAreAwaitedToo)
     read();
     write(ack);
     run_ready();
+    peer = {};
+    run_ready();
     EXPECT_TRUE(end->done && asked->done);
 }
 
