@@ -115,6 +115,9 @@ void connection::handle_events(std::uint32_t events)
             since_ = clock::now(); // the client reads
             proceed();
         }
+    } else if (phase_ == phase::answering && writer_.has_begun_body()) {
+        if (events & (EPOLLHUP | EPOLLERR)) // not EPOLLRDHUP: it may have no more to ask, and read
+            close("client");
     } else {
         take_input();
     }
@@ -167,8 +170,9 @@ void connection::process(std::string_view input)
         if (!parser_)
             parser_ = shared_.parsers.take([this] {
                 const auto& options = shared_.options;
-                return std::make_unique<parser>(
-                    HTTP_REQUEST, parser_limits{options.max_header_size, options.max_body_size});
+                return std::make_unique<parser>(HTTP_REQUEST, parser_limits{options.max_header_size,
+                                                                            options.max_body_size,
+                                                                            options.keep_body});
             });
         parser_->takes_connect(static_cast<bool>(shared_.connect));
         const auto event = parser_->parse(input);
@@ -259,13 +263,14 @@ void connection::call_handler()
     phase_ = phase::answering;
     client_is_done_ = !parser_->keep_alive();
     writer_.begin(parser_->is_head_request(),
-                  !client_is_done_ && ++requests_ != shared_.options.max_requests_per_socket);
+                  !client_is_done_ && ++requests_ != shared_.options.max_requests_per_socket,
+                  !parser_->is_http_1_0());
     // If the handler throws, its response ends without end(): see abandon().
     const auto failed = [](const std::string& reason) {
         log_warning("http: the request handler threw: " + reason);
     };
     try {
-        shared_.handler({parser_->method(), parser_->target(), parser_->headers()},
+        shared_.handler({parser_->method(), parser_->target(), parser_->headers(), parser_->body()},
                         response(shared_from_this()));
     } catch (const std::exception& error) {
         failed(error.what());
@@ -334,14 +339,60 @@ void connection::write_head(unsigned status, std::initializer_list<header> heade
         writer_.write_head(output_.text(), status, headers);
 }
 
+// The answer's time is known now, not when an answer that may last for ever has ended.
+void connection::begin_body()
+{
+    if (shared_.closing_since || !writer_.knows_chunks())
+        writer_.do_not_keep_alive();
+    if (observing)
+        observing->response(socket_.get(), writer_.status(), clock::now() - since_);
+    writer_.begin_body(output_.text(), shared_.fields.at(std::time(nullptr), writer_.keep_alive()));
+}
+
+bool connection::write(std::string_view part)
+{
+    if (phase_ != phase::answering)
+        return false; // the client has gone
+    if (output_.waiting() > shared_.options.max_unsent_size) {
+        close("timeout"); // the writer does not wait for a client that does not read
+        return false;
+    }
+    if (!writer_.has_begun_body())
+        begin_body();
+    writer_.write(output_.text(), part);
+    if (output_.waiting() == 0)
+        since_ = clock::now(); // from now on the client may be waited for
+    output_.complete();
+    if (!processing_ || output_.waiting() >= max_pending_output)
+        or_close([&] { send_output(); });
+    return phase_ == phase::answering && output_.waiting() < max_pending_output;
+}
+
+asio::awaitable<bool> connection::drained(std::shared_ptr<connection> self)
+{
+    const auto is_over = [&] {
+        return self->phase_ != phase::answering || self->output_.waiting() == 0;
+    };
+    if (!is_over() && !self->drained_)
+        self->drained_ = std::make_unique<event>(self->shared_.executor);
+    while (!is_over())
+        co_await self->drained_->wait_without_cancellation();
+    co_return self->phase_ == phase::answering;
+}
+
 void connection::finish_response(std::string_view body)
 {
     if (shared_.closing_since)
         writer_.do_not_keep_alive();
     const bool keep_alive = writer_.keep_alive();
-    if (observing)
-        observing->response(socket_.get(), writer_.status(), clock::now() - since_);
-    writer_.end(output_.text(), body, shared_.fields.at(std::time(nullptr), keep_alive));
+    if (writer_.has_begun_body()) {
+        writer_.write(output_.text(), body);
+        writer_.end_body(output_.text());
+    } else {
+        if (observing)
+            observing->response(socket_.get(), writer_.status(), clock::now() - since_);
+        writer_.end(output_.text(), body, shared_.fields.at(std::time(nullptr), keep_alive));
+    }
     output_.complete();
     phase_ = keep_alive ? phase::idle : phase::ending;
     if (!processing_)
@@ -358,11 +409,14 @@ void connection::end(std::string_view body)
         or_close([&] { proceed(); });
 }
 
-// A response nobody ended: a handler has thrown or forgotten it.
+// A response nobody ended: a handler has thrown or forgotten it. Of one that has begun the client
+// must see that it is not whole.
 void connection::abandon() noexcept
 {
     if (phase_ != phase::answering)
         return;
+    if (writer_.has_begun_body())
+        return close("broken");
     or_close([&] {
         refuse(500, "no answer");
         if (!processing_)
@@ -389,6 +443,8 @@ bool connection::send_output()
 {
     switch (output_.send(socket_.get())) {
     case output::result::sent:
+        if (drained_)
+            drained_->notify();
         return true;
     case output::result::blocked:
         if (!std::exchange(waits_for_space_, true))
@@ -443,6 +499,8 @@ void connection::close(std::string_view why) noexcept
         observing->closing(socket_.get(), why);
     phase_ = phase::closed;
     delay_.reset();
+    if (drained_)
+        drained_->notify();
     if (watched_ && may_have_copies_)
         shared_.epoll.remove(socket_.get(), *this);
     else if (watched_)

@@ -18,9 +18,11 @@
 // are closed.
 //
 // Beside the phase stands the output (output.hpp), which may still be full of earlier answers: no
-// input is taken while the client must read first.
+// input is taken while the client must read first. An answer in parts (write()) stays in
+// `answering` until end(), with its head and what was written of it in the output.
 #pragma once
 
+#include "event.hpp"
 #include "http/output.hpp"
 #include "http/parser.hpp"
 #include "http/response_writer.hpp"
@@ -29,6 +31,7 @@
 #include "net/lingering.hpp"
 #include "unique_fd.hpp"
 
+#include <asio/awaitable.hpp>
 #include <asio/steady_timer.hpp>
 
 #include <chrono>
@@ -59,6 +62,8 @@ public:
 
     // The other side of response, whose header has the contracts.
     void write_head(unsigned status, std::initializer_list<header> headers);
+    bool write(std::string_view part);
+    static asio::awaitable<bool> drained(std::shared_ptr<connection> self);
     void end(std::string_view body);
     void abandon() noexcept; ///< it was dropped without end()
 
@@ -86,6 +91,7 @@ private:
     const server::upgrade_handler* who_takes_it() const;
     void leave();
     void give_back_parser();
+    void begin_body();
     void finish_response(std::string_view body);
     void refuse(unsigned status, std::string_view reason);
     void proceed();
@@ -126,6 +132,8 @@ private:
     std::unique_ptr<parser> parser_;            // while a request is being received
     std::unique_ptr<asio::steady_timer> delay_; // see server_options::delay
     std::unique_ptr<net::lingering> lingering_; // in that phase
+    std::unique_ptr<event>
+        drained_; // while somebody waits for it: nothing waits to be sent, or closed
 };
 
 } // namespace http

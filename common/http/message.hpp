@@ -34,11 +34,11 @@ public:
 };
 
 /// A request as it came, valid while the handler that was given it runs: copy what is needed later.
-/// Its body, if it had one, has been read and thrown away.
 struct request {
     std::string_view method; ///< "GET", "HEAD", ...
     std::string_view target; ///< as sent: "/path?query", or "http://host/path" (RFC 9112 §3.2)
     const header_list& headers;
+    std::string_view body{}; ///< with server_options::keep_body; else it has been thrown away
 };
 
 } // namespace http

@@ -28,7 +28,12 @@ struct server_options {
 
     // Not Node's:
 
-    std::size_t max_body_size = 1024 * 1024; ///< bytes of body, which is discarded: 413
+    std::size_t max_body_size = 1024 * 1024; ///< bytes of body: 413
+    bool keep_body = false; ///< for request::body; else a body is thrown away as it comes
+
+    /// Bytes of an answer in parts that wait for a client who does not read. A handler that writes
+    /// all the same, and does not wait for response::drained(), ends the connection.
+    std::size_t max_unsent_size = 1024 * 1024;
 
     /// How long close() lets requests run that have begun. Node has closeAllConnections() instead.
     std::chrono::milliseconds drain_timeout{2'000};

@@ -29,6 +29,7 @@ output::result output::send(int socket)
             sent_ += static_cast<std::size_t>(sent);
             sent_before_ = true;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            forget_sent();
             return result::blocked;
         } else if (errno != EINTR) {
             return result::broken;
@@ -41,6 +42,17 @@ output::result output::send(int socket)
         spare_.give_back(std::exchange(buffer_, {}), memory);
     }
     return result::sent;
+}
+
+// An answer in parts may go on for ever behind a client that never catches up. Each byte is moved
+// at most once for each that is sent.
+void output::forget_sent()
+{
+    if (sent_ <= buffer_.size() / 2)
+        return;
+    buffer_.erase(0, sent_);
+    complete_ -= sent_;
+    sent_ = 0;
 }
 
 } // namespace http

@@ -3,7 +3,8 @@
 //     buffer:   sent | complete answers, to be sent | the answer that is being written
 //
 // Nothing is sent before it is complete: an answer leaves as a whole, its length known, and all
-// those that became complete meanwhile leave with it, in one send(2).
+// those that became complete meanwhile leave with it, in one send(2). Of an answer in parts, each
+// part is complete by itself.
 #pragma once
 
 #include "http/free_list.hpp"
@@ -37,6 +38,8 @@ public:
     result send(int socket);
 
 private:
+    void forget_sent();
+
     free_list<std::string>& spare_;
     std::string buffer_;
     std::size_t sent_ = 0;

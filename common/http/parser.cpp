@@ -126,7 +126,7 @@ const llhttp_settings_t* parser::callbacks()
             p->check_lines(at);
             p->lines_ = at + length; // these bytes mean nothing to us
             p->last_byte_ = 0;
-            if (llhttp->type == HTTP_RESPONSE)
+            if (llhttp->type == HTTP_RESPONSE || p->limits_.keep_request_body)
                 p->body_.append(at, length);
             return 0;
         };

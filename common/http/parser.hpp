@@ -25,6 +25,7 @@ struct parser_limits {
     std::size_t max_header_size = 16 * 1024; ///< bytes of start line and fields, as sent
     std::size_t max_body_size =
         1024 * 1024; ///< bytes of body, as sent: chunk sizes and trailers count
+    bool keep_request_body = false;
 };
 
 class parser {
@@ -87,7 +88,8 @@ public:
     /// Of a response: the answer to HEAD has fields that speak of a body, and no body.
     void expect_no_body() noexcept { no_body_ = true; }
 
-    /// The body of a response. That of a request is discarded as it comes.
+    /// The body of a response, or of a request if the limits say so; else that is discarded as it
+    /// comes.
     std::string& body() noexcept { return body_; }
 
     unsigned fault_status() const noexcept { return fault_status_; }

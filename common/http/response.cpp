@@ -32,6 +32,20 @@ response& response::write_head(unsigned status, std::initializer_list<header> he
     return *this;
 }
 
+bool response::write(std::string_view part)
+{
+    if (!connection_)
+        throw std::logic_error("write() after end()");
+    return connection_->write(part);
+}
+
+asio::awaitable<bool> response::drained()
+{
+    if (!connection_)
+        throw std::logic_error("drained() after end()");
+    return connection::drained(connection_);
+}
+
 void response::end(std::string_view body)
 {
     if (!connection_)

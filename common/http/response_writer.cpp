@@ -52,10 +52,12 @@ void response_writer::check(unsigned status, std::initializer_list<header> field
     }
 }
 
-void response_writer::begin(bool is_head_request, bool keep_alive) noexcept
+void response_writer::begin(bool is_head_request, bool keep_alive, bool knows_chunks) noexcept
 {
     is_head_request_ = is_head_request;
     keep_alive_ = keep_alive;
+    knows_chunks_ = knows_chunks;
+    has_begun_body_ = false;
     status_ = 0;
 }
 
@@ -80,7 +82,7 @@ void response_writer::end(std::string& text, std::string_view body,
     if (status_ == 0)
         write_head(text, 200, {});
     text.append(response_fields);
-    if (status_ == 204 || status_ == 304) { // never with a body (RFC 9110 §6.4.1, §8.6)
+    if (!may_have_body()) { // never with a body (RFC 9110 §6.4.1, §8.6)
         text.append("\r\n");
         return;
     }
@@ -89,6 +91,38 @@ void response_writer::end(std::string& text, std::string_view body,
     text.append("Content-Length: ").append(digits, end).append("\r\n\r\n");
     if (!is_head_request_)
         text.append(body);
+}
+
+void response_writer::begin_body(std::string& text, std::string_view response_fields)
+{
+    if (status_ == 0)
+        write_head(text, 200, {});
+    text.append(response_fields);
+    if (may_have_body() && knows_chunks_) // to HEAD, too: the fields are those of GET
+        text.append("Transfer-Encoding: chunked\r\n");
+    text.append("\r\n");
+    has_begun_body_ = true;
+}
+
+// An empty chunk would be the last one.
+void response_writer::write(std::string& text, std::string_view part)
+{
+    if (part.empty() || is_head_request_ || !may_have_body())
+        return;
+    if (!knows_chunks_) {
+        text.append(part);
+        return;
+    }
+    char digits[16];
+    const auto end = std::to_chars(digits, digits + sizeof digits, part.size(), 16).ptr;
+    text.reserve(text.size() + sizeof digits + part.size() + 4);
+    text.append(digits, end).append("\r\n").append(part).append("\r\n");
+}
+
+void response_writer::end_body(std::string& text)
+{
+    if (knows_chunks_ && !is_head_request_ && may_have_body())
+        text.append("0\r\n\r\n");
 }
 
 } // namespace http

@@ -90,6 +90,22 @@ TEST_F(HttpOutput, GoesOnWhereTheClientStoppedReading)
     EXPECT_EQ(under_test.waiting(), 0u);
 }
 
+TEST_F(HttpOutput, KeepsNoMoreThanTwiceWhatWaitsForAClientThatNeverCatchesUp)
+{
+    under_test.text() += string(1'000'000, 'x');
+    under_test.complete();
+    ASSERT_EQ(under_test.send(socket.get()), output::result::blocked);
+    const auto waiting = under_test.waiting();
+    string text;
+    for (int i = 0; i < 100; ++i) {
+        text += received();
+        under_test.text() += string(1'000'000 + waiting - under_test.waiting(), 'x');
+        under_test.complete();
+        ASSERT_EQ(under_test.send(socket.get()), output::result::blocked);
+        ASSERT_LE(under_test.text().size(), 2 * under_test.waiting());
+    }
+}
+
 TEST_F(HttpOutput, SaysThatTheClientHasGone)
 {
     client.reset();

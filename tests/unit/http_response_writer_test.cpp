@@ -52,6 +52,27 @@ TEST(ResponseWriter, LeavesTheBodyOutWhereThereMustBeNone)
     }
 }
 
+TEST(ResponseWriter, WritesABodyInParts)
+{
+    response_writer writer;
+    for (const bool knows_chunks : {true, false}) { // for each request anew
+        writer.begin(false, true, knows_chunks);
+        EXPECT_FALSE(writer.has_begun_body());
+        string text;
+        writer.begin_body(text, "Common: fields\r\n");
+        EXPECT_TRUE(writer.has_begun_body());
+        writer.write(text, "");
+        writer.write(text, "0123456789abcdef");
+        writer.write(text, "z");
+        writer.end_body(text);
+        EXPECT_EQ(text, knows_chunks ? "HTTP/1.1 200 OK\r\nCommon: fields\r\n"
+                                       "Transfer-Encoding: chunked\r\n\r\n"
+                                       "10\r\n0123456789abcdef\r\n1\r\nz\r\n0\r\n\r\n"
+                                     : "HTTP/1.1 200 OK\r\nCommon: fields\r\n\r\n"
+                                       "0123456789abcdefz");
+    }
+}
+
 TEST(ResponseWriter, TakesConnectionCloseForAWordToTheServer)
 {
     response_writer writer;
