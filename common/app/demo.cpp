@@ -2,6 +2,7 @@
 
 #include "app/environment.hpp"
 #include "app/events.hpp"
+#include "app/orders.hpp"
 #include "app/orphans.hpp"
 #include "app/signals.hpp"
 #include "app/terminal.hpp"
@@ -63,6 +64,8 @@ public:
           orphans_(context_),
           stop_(context_.get_executor())
     {
+        if (options_.parent_signals)
+            parent_.emplace(parent());
     }
 
     int run(const std::function<awaitable<void>(demo&)>& story)
@@ -191,6 +194,14 @@ public:
             stop_.notify();
         });
         work_ = &work;
+        if (parent_)
+            asio::co_spawn(context_,
+                           obey(*parent_,
+                                [this](std::size_t slot, int number) {
+                                    if (work_)
+                                        work_->signal(slot, number);
+                                }),
+                           asio::detached);
         co_await stop_.wait_until([this] { return stopping_ || lost_; });
         work_ = nullptr;
         if (lost_)
@@ -279,6 +290,20 @@ private:
                  " (again to force)");
     }
 
+    ipc::channel parent()
+    {
+        ipc::channel_options options;
+        options.takes_handles = false;
+        try {
+            return ipc::connect_to_parent(context_.get_executor(), std::move(options));
+        } catch (const ipc::error& error) {
+            note(description_.name + ": --parent-signals: " + error.what() +
+                 "\n  it is for a program that starts this one with fork(), as build/demos/live "
+                 "does");
+            throw exit_now{bad_usage};
+        }
+    }
+
     static std::string what_became_of(const workers::tally& counted)
     {
         return std::to_string(counted.accepted) +
@@ -339,6 +364,7 @@ private:
     stop_signals stop_signals_;
     orphans orphans_;
     event stop_; // wakes until_stopped
+    std::optional<ipc::channel> parent_;
     std::vector<std::unique_ptr<asio::signal_set>> signals_;
     std::optional<std::string> cannot_listen_;
     bool has_failed_ = false; // and goes on all the same

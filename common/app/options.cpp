@@ -250,8 +250,12 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
         add_service(command, description, options, children, accept);
     add_json(command, options.json);
     command.add_flag("--trace", options.trace, "show what crosses the channels, on stderr");
-    if (description.service)
+    if (description.service) {
+        command.add_flag("--parent-signals", options.parent_signals,
+                         "whoever has started this with fork() says over the channel which worker "
+                         "to kill, stop or continue: {\"signal\":\"SIGKILL\",\"slot\":0}");
         command.add_flag("-q,--quiet", options.quiet, "only the ready line and errors");
+    }
     http::server_options http;
     if (description.http)
         add_http(command, http);
@@ -395,6 +399,30 @@ client_options parse_client(int argc, char** argv, const std::string& name, bool
 
     if (concurrency->count() == 0)
         options.concurrency = std::min<std::size_t>(options.count, 64);
+    return options;
+}
+
+live_options parse_live(int argc, char** argv)
+{
+    CLI::App command("build/demos/live\n  build/demos/socket_fanout --json | build/demos/live\n\n"
+                     "Shows on a page what the examples do: starts them, or watches one that "
+                     "somebody else has started.",
+                     "live");
+    add_common(command);
+    live_options options;
+    options.program = argv[0];
+    command
+        .add_option("-p,--port", options.port,
+                    "port of the page, on 127.0.0.1; 0: the kernel picks")
+        ->check(between(0, 65535))
+        ->type_name("N")
+        ->capture_default_str();
+    auto* replay =
+        command.add_option("--replay", options.replay, "show this recording")->type_name("FILE");
+    command.add_option("--record", options.record, "write each event to this file")
+        ->type_name("FILE")
+        ->excludes(replay);
+    parse(command, argc, argv);
     return options;
 }
 

@@ -47,7 +47,8 @@ struct demo_options {
     bool respawn = false;
     std::string accept; ///< how our own children share a listening socket
     bool trace = false;
-    bool json = false; ///< events on stdout
+    bool json = false;           ///< events on stdout
+    bool parent_signals = false; ///< our parent says whom to signal (orders.hpp)
     bool quiet = false;
     std::chrono::milliseconds ack_timeout{5000};
 };
@@ -77,18 +78,26 @@ struct client_options {
     bool quiet = false;
 };
 
+struct live_options {
+    std::string program;
+    std::uint16_t port = 8889; ///< 0: the kernel picks
+    std::string record;        ///< a file to write events to; empty: none
+    std::string replay;        ///< a file to show; empty: none
+};
+
 /// Thrown when the process is to end now: --help, --version and mistakes have printed what there is
 /// to say.
 struct exit_now {
     int code;
 };
 
-/// These three throw exit_now. A child ignores positional arguments: a Node parent may start it as
+/// These four throw exit_now. A child ignores positional arguments: a Node parent may start it as
 /// fork('some.js', {execPath: 'build/demos/http_cluster_child', execArgv: []}). One with a
 /// `unique_id` (not 0) is a worker of a cluster, and knows --host and --port.
 demo_options parse_demo(int argc, char** argv, const demo_description& description);
 child_options parse_child(int argc, char** argv, int unique_id);
 client_options parse_client(int argc, char** argv, const std::string& name, bool http);
+live_options parse_live(int argc, char** argv);
 
 /// The path of this process's executable, whatever argv[0] says, and without /proc too.
 std::string own_executable();

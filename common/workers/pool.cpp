@@ -458,6 +458,15 @@ void pool::kill(const ipc::child_process& which, const std::string& fault)
         place->kill(fault);
 }
 
+bool pool::signal(std::size_t slot, int number)
+{
+    const auto& all = set_->workers();
+    if (slot >= all.size() || !all[slot]->child() || !all[slot]->child()->running())
+        return false;
+    all[slot]->child()->kill(number);
+    return true;
+}
+
 bool pool::serves(std::size_t slot) const
 {
     return set_->workers().at(slot)->serves();

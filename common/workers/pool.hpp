@@ -82,6 +82,11 @@ public:
     /// Kills it, unless it has ended; `fault` says why, for the user: "has answered nothing".
     void kill(const ipc::child_process& which, const std::string& fault);
 
+    /// Sends a signal to the worker of this slot, through its pidfd: to nobody who has its number
+    /// later. What the worker makes of it, an end say, is as if somebody outside had sent it. False
+    /// when there is no such slot, or nobody there.
+    bool signal(std::size_t slot, int number);
+
     /// Is the worker of this slot there, running and listening to us?
     bool serves(std::size_t slot) const;
 

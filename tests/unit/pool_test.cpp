@@ -341,6 +341,19 @@ TEST_F(PoolGreeting, B5_AServerIsMadeNonBlockingAgainEachTimeItIsSent)
 
 const std::string three_words = "echo 1 >&3; echo '\"two\"' >&3; echo '[3]' >&3; ";
 
+TEST_F(Pool, ASignalReachesTheWorkerOfItsSlotAndNobodyWhereNoneIs)
+{
+    workers::pool pool(context.get_executor(), options_for({shell(stay), shell(stay)}));
+    pool.start();
+    const auto pids = pool.pids();
+    EXPECT_TRUE(pool.signal(1, SIGKILL));
+    EXPECT_TRUE(run_until([&] { return is_gone(pids[1]) && has_said("was killed by SIGKILL"); }));
+    EXPECT_FALSE(pool.signal(1, SIGKILL)) << "nobody is there any more";
+    EXPECT_FALSE(pool.signal(2, SIGKILL)) << "there never was";
+    EXPECT_FALSE(is_gone(pids[0]));
+    EXPECT_EQ(complete(pool.stop()), "");
+}
+
 TEST_F(Pool, WhatAWorkerSaysIsForWhoeverAsksForIt)
 {
     workers::pool pool(context.get_executor(),
