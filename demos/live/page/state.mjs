@@ -1,0 +1,286 @@
+// What is known after some events: a fold, state = events.reduce(apply, new_state()). It depends on nothing but the events in the order
+// of their times, so a step back is the same fold over fewer of them, and the tests need no browser.
+//
+// One connection, as its events tell it:
+//
+//     connect ---> queue ---accept---> main ---send_fd---> crossing ---recv_fd---> worker ---conn_closed---> closed
+//                    |                  |                     ^                      ^
+//                    |                  +------ again, when its worker died ---------+
+//                    +---accept, by a worker (examples 2 and 3)----------------------+
+//
+// Two processes tell of the same thing in their own time: an accept can come before the client's own connect. So whoever is first makes
+// the connection, and nothing moves it back.
+
+const remembered = 200 // closed connections, and hand-overs
+const most_workers = 256
+const most_connections = 20000 // a stream that never closes one must not fill the memory
+
+const new_process = (pid, slot = null) => ({ pid, slot, gone: '', fds: new Map() })
+
+export function new_state() {
+  return {
+    now: 0, // t_us of the last event
+    last: null, // that event
+    program: '',
+    how: '', // --mode, --accept or --policy
+    port: null,
+    main: null,
+    workers: [], // boxes, in the order of their slots
+    connections: new Map(), // by address
+    closed: 0, // of these
+    numbered: 0, // connections seen, forgotten ones too
+    crossings: [], // descriptors on their way, and the last that have arrived
+    clients: new Map(), // programs that run, by PID
+    ended: { asked: 0, answered: 0, lost: 0 }, // the sum of those that have ended
+    dropped: 0 // events that nobody had time to read
+  }
+}
+
+const new_worker = (slot, pid) => ({ ...new_process(pid, slot), connections: 0, answers: 0, in_vain: 0, vain_times: [], restarts: 0, told: false, silent: false })
+
+export const worker_of = (state, pid) => state.workers.find(worker => worker.pid === pid)
+
+const process_of = (state, event) => event.role === 'main' ? state.main : event.role === 'worker' ? worker_of(state, event.pid) : undefined
+
+/// How many wait in the kernel: a client has connected, and nobody has accepted.
+export const waiting = state => [...state.connections.values()].filter(one => one.place === 'queue')
+
+/// What the clients have counted themselves.
+export function asked(state) {
+  const sum = { ...state.ended }
+  for (const client of state.clients.values()) add_up(sum, client)
+  return sum
+}
+
+// A client of HTTP tells each request; the other one, which asks by connecting, tells that.
+function add_up(sum, client) {
+  sum.asked += Math.max(client.requests || client.connects, client.answered + client.lost)
+  sum.answered += client.answered
+  sum.lost += client.lost
+}
+
+// ---- connections
+
+function meet(state, conn, t_us) {
+  let one = state.connections.get(conn)
+  if (!one) {
+    one = { conn, number: state.numbered++, place: '', since: t_us, connected: null, accepted: null, accepted_by: null, holders: new Map(), answered_by: null, responded: false, reason: '', closed: null }
+    state.connections.set(conn, one)
+    if (state.connections.size > most_connections) state.connections.delete(state.connections.keys().next().value)
+  }
+  return one
+}
+
+// A port that is used again is another connection: `is_over` says whether the one we know cannot be meant.
+function meet_anew(state, conn, t_us, is_over) {
+  const known = state.connections.get(conn)
+  if (known && is_over(known)) {
+    if (known.place === 'closed') --state.closed
+    state.connections.delete(conn)
+  }
+  return meet(state, conn, t_us)
+}
+
+function close(state, one, reason, t_us) {
+  if (one.place === 'closed') return
+  one.place = 'closed'
+  one.reason = reason
+  one.closed = t_us
+  if (++state.closed <= remembered) return
+  for (const [conn, other] of state.connections) {
+    if (other.place !== 'closed') continue
+    state.connections.delete(conn)
+    --state.closed
+    return
+  }
+}
+
+function take(process, fd, what, conn = null) {
+  process.fds.set(fd, { what, conn })
+}
+
+// This process has no longer this number for it; nobody else may have one, either.
+function let_go(state, process, event) {
+  process.fds.delete(event.fd)
+  const one = state.connections.get(event.conn)
+  if (one && one.holders.get(process.pid) === event.fd) one.holders.delete(process.pid)
+  return one
+}
+
+// ---- what each event changes
+
+const changes = {
+  start(state, event) {
+    if (event.role === 'client') state.clients.set(event.pid, { program: event.program, connects: 0, requests: 0, answered: 0, lost: 0 })
+    if (event.role !== 'main') return
+    Object.assign(state, new_state(), { program: event.program, main: new_process(event.pid), dropped: state.dropped })
+  },
+
+  strategy(state, event) {
+    state.how = event.how
+  },
+
+  listening(state, event) {
+    state.port ??= event.port
+    const process = process_of(state, event)
+    if (process) take(process, event.fd, 'server')
+  },
+
+  // A place that a worker has left is the next one's: its sums stay with the place.
+  worker_up(state, event) {
+    const before = state.workers.find(one => one.slot === event.worker && one.gone)
+    if (before) Object.assign(before, new_process(event.worker_pid, event.worker), { told: false, silent: false })
+    else if (state.workers.length < most_workers) state.workers.push(new_worker(event.worker, event.worker_pid))
+    state.workers.sort((a, b) => a.slot - b.slot)
+  },
+
+  connect(state, event) {
+    const client = state.clients.get(event.pid)
+    if (client) ++client.connects
+    if (event.conn === null) return
+    const one = meet_anew(state, event.conn, event.t_us, known => known.connected !== null)
+    one.connected = event.t_us
+    if (one.place === '') one.place = 'queue'
+  },
+
+  wakeup(state, event) {
+    const worker = worker_of(state, event.pid)
+    if (!worker) return
+    ++worker.in_vain
+    worker.vain_times = [...worker.vain_times.slice(-4), event.t_us]
+  },
+
+  accept(state, event) {
+    const process = process_of(state, event)
+    if (!process) return
+    take(process, event.fd, 'connection', event.conn)
+    if (event.role === 'worker') ++process.connections
+    if (event.conn === null) return
+    const one = meet_anew(state, event.conn, event.t_us, known => known.accepted !== null)
+    Object.assign(one, { place: event.role, accepted: event.t_us, accepted_by: event.pid })
+    one.holders.set(event.pid, event.fd)
+  },
+
+  send_fd(state, event) {
+    const conn = event.conn ?? null
+    state.crossings.push({ kind: event.kind, conn, from_pid: event.pid, from_fd: event.fd, slot: event.to, to_pid: event.to_pid, to_fd: null, bytes: event.bytes, sent: event.t_us, received: null })
+    if (state.crossings.length > remembered) state.crossings.shift()
+    const one = state.connections.get(conn)
+    if (one && one.place !== 'closed') one.place = 'crossing'
+  },
+
+  recv_fd(state, event) {
+    const worker = worker_of(state, event.pid)
+    if (!worker) return
+    const conn = event.conn ?? null
+    const crossing = state.crossings.find(one => one.received === null && one.to_pid === event.pid && one.kind === event.kind && one.conn === conn)
+    if (crossing) Object.assign(crossing, { to_fd: event.fd, received: event.t_us })
+    take(worker, event.fd, event.kind, conn)
+    if (event.kind === 'server') return
+    ++worker.connections
+    if (conn === null) return
+    const one = meet(state, conn, event.t_us)
+    if (one.place !== 'closed') one.place = 'worker'
+    one.holders.set(event.pid, event.fd)
+  },
+
+  close_copy(state, event) {
+    const process = process_of(state, event)
+    if (!process) return
+    const one = let_go(state, process, event)
+    const crossing = state.crossings.find(one => one.received === null && one.from_pid === event.pid && one.from_fd === event.fd && one.kind === 'connection')
+    if (!crossing) return
+    // A copy is closed when the worker has acknowledged: it has arrived. A worker that does not tell so is no program of ours, and will
+    // not tell the end, either.
+    crossing.received = event.t_us
+    const worker = worker_of(state, crossing.to_pid)
+    if (!worker) return
+    ++worker.connections
+    worker.silent = !worker.told
+    if (one) close(state, one, 'untold', event.t_us)
+  },
+
+  shutdown(state, event) {
+    const worker = worker_of(state, event.pid)
+    const one = state.connections.get(event.conn)
+    if (!worker || one?.responded) return // that was the answer
+    ++worker.answers
+    if (one) one.answered_by ??= worker.slot
+  },
+
+  request(state, event) {
+    const client = state.clients.get(event.pid)
+    if (client) ++client.requests
+  },
+
+  response(state, event) {
+    const worker = worker_of(state, event.pid)
+    if (!worker) return
+    ++worker.answers
+    const one = state.connections.get(event.conn)
+    if (one) Object.assign(one, { answered_by: worker.slot, responded: true })
+  },
+
+  conn_closed(state, event) {
+    const process = process_of(state, event)
+    if (!process) return
+    const one = let_go(state, process, event)
+    if (one && one.holders.size === 0) close(state, one, event.reason, event.t_us)
+  },
+
+  // The kernel closes what it had. A connection that nobody else has is over; one that the main still has may go to another worker.
+  worker_exit(state, event) {
+    const worker = worker_of(state, event.worker_pid)
+    if (!worker) return
+    worker.gone = event.signal ?? `exit ${event.code}`
+    worker.fds.clear()
+    state.crossings = state.crossings.filter(one => one.received !== null || one.to_pid !== event.worker_pid)
+    for (const one of state.connections.values())
+      if (one.holders.delete(event.worker_pid) && one.holders.size === 0) close(state, one, 'died', event.t_us)
+  },
+
+  respawn(state, event) {
+    const worker = state.workers.find(one => one.slot === event.worker)
+    if (worker) ++worker.restarts
+  },
+
+  dropped(state, event) {
+    state.dropped += event.count
+  },
+
+  answer(state, event) {
+    const client = state.clients.get(event.pid)
+    if (client) ++client.answered
+    const worker = worker_of(state, Number(event.by))
+    if (worker && !worker.told) worker.silent = true // it answers, and tells us nothing: no program of ours
+  },
+
+  failed(state, event) {
+    const client = state.clients.get(event.pid)
+    if (client) ++client.lost
+  },
+
+  stop(state, event) {
+    const client = state.clients.get(event.pid)
+    if (client) add_up(state.ended, client)
+    state.clients.delete(event.pid)
+    if (!state.main || event.pid !== state.main.pid) return
+    state.main.gone = `exit ${event.code}`
+    state.main.fds.clear()
+    for (const one of state.connections.values()) close(state, one, 'stopped', event.t_us)
+  },
+
+  line() {}
+}
+
+/// Changes `state`, and returns it.
+export function apply(state, event) {
+  if (event.role === 'worker') {
+    const worker = worker_of(state, event.pid)
+    if (worker) worker.told = true
+  }
+  changes[event.ev](state, event)
+  state.now = Math.max(state.now, event.t_us)
+  state.last = event
+  return state
+}
