@@ -88,14 +88,20 @@ std::string typed_self(const std::string& argv0)
     return first_that_leads({argv0}, own_executable());
 }
 
-std::string typed_sibling(const std::string& argv0, const std::string& folder,
-                          const std::string& name)
+std::string path_of_sibling(const std::string& folder, const std::string& name)
 {
     std::error_code none;
     const auto built = fs::path(own_executable()).parent_path();
-    auto program = (built / ".." / folder / name).lexically_normal();
+    const auto program = (built / ".." / folder / name).lexically_normal();
     if (!fs::exists(program, none) && fs::exists(built / name, none))
-        program = built / name; // all in one folder
+        return (built / name).string(); // all in one folder
+    return program.string();
+}
+
+std::string typed_sibling(const std::string& argv0, const std::string& folder,
+                          const std::string& name)
+{
+    const fs::path program = path_of_sibling(folder, name);
     std::vector<std::string> candidates;
     if (has_slash(argv0)) {
         const auto typed = fs::path(argv0).parent_path();

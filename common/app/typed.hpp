@@ -16,6 +16,10 @@ std::string typed_self(const std::string& argv0);
 std::string typed_sibling(const std::string& argv0, const std::string& folder,
                           const std::string& name);
 
+/// Where another program of the suite is, for whoever starts it: beside the folder of this one
+/// ("clients", "net_client"), or in the same folder.
+std::string path_of_sibling(const std::string& folder, const std::string& name);
+
 /// The main of this worker: "build/demos/socket_fanout" for "build/demos/socket_fanout_child".
 std::string typed_main(const std::string& argv0);
 

@@ -10,7 +10,7 @@ install(TARGETS
     process_cluster_asio process_cluster_posix process_cluster_ipc process_cluster_net process_cluster_workers
     EXPORT process_cluster INCLUDES DESTINATION ${headers})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/common/ DESTINATION ${headers} FILES_MATCHING PATTERN "*.hpp"
-    PATTERN app EXCLUDE PATTERN cluster EXCLUDE PATTERN http EXCLUDE PATTERN cmake EXCLUDE)
+    PATTERN app EXCLUDE PATTERN cluster EXCLUDE PATTERN http EXCLUDE PATTERN live EXCLUDE PATTERN cmake EXCLUDE)
 install(EXPORT process_cluster NAMESPACE process_cluster:: DESTINATION ${where} FILE targets.cmake)
 
 # What Asio's headers were when its half was compiled, they have to be where that is linked.

@@ -11,7 +11,7 @@ const path = require('path')
 const top = path.join(__dirname, '../..')
 const built = process.env.BUILD_FOLDER || path.join(top, 'build')
 const { COLUMNS, ...env } = process.env // in a pipe, and nobody says how wide: 80
-const programs = ['demos/socket_fanout', 'demos/server_handoff', 'demos/http_cluster', 'demos/cluster', 'demos/invalid_handle', 'clients/net_client', 'clients/http_client']
+const programs = ['demos/socket_fanout', 'demos/server_handoff', 'demos/http_cluster', 'demos/cluster', 'demos/invalid_handle', 'demos/live', 'clients/net_client', 'clients/http_client']
 
 for (const program of programs) {
   const { status, stdout, stderr } = spawnSync(path.join(built, program), ['--help'], { env, encoding: 'utf8' })
