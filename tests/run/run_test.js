@@ -68,6 +68,15 @@ for (const words of [['demo'], ['test'], ['fuzz', '5']]) {
   })
 }
 
+test('what follows live is for the program that it builds', () => {
+  const { folder, run } = machine({ 'g++': 'exit 0', cmake: 'exit 0', ninja: 'exit 0', 'dpkg-query': 'echo installed' })
+  fs.mkdirSync(path.join(folder, 'build/demos'), { recursive: true })
+  fs.writeFileSync(path.join(folder, 'build/demos/live'), '#!/bin/sh\nfor word; do echo "<$word>"; done; exit 7\n', { mode: 0o755 })
+  const { status, stdout, stderr } = run(['live', '--port', '0', '--record', 'a b'])
+  assert.strictEqual(status, 7, stderr)
+  assert.ok(stdout.endsWith('<--port>\n<0>\n<--record>\n<a b>\n'), stdout)
+})
+
 for (const before of [[], ['--yes']]) {
   test(`what follows ${[...before, 'on_debian', '13'].join(' ')} is for the ./run there`, () => {
     const { status, stderr } = machine({ unshare: 'exit 1' }).run([...before, 'on_debian', '13', 'test', 'unit', '--preset=ci'])
