@@ -85,8 +85,11 @@ export class timeline {
     this.left = narrow ? 58 : 112
     this.right = 14
     const lanes = [{ key: 'client', label: words.lane_clients }, { key: 'kernel', label: words.lane_kernel }]
-    if (state.main) lanes.push({ key: state.main.pid, label: `${words.main}${narrow ? '' : ` ${state.main.pid}`}` })
-    const slots = [...new Set(state.workers.map(one => one.slot))].slice(0, 16)
+    // At the beginning nobody is there yet: then the lanes of who will come.
+    const main = state.main?.pid ?? player.events.find(one => one.role === 'main')?.pid
+    const workers = state.workers.length > 0 ? state.workers.map(one => one.slot) : player.events.slice(0, 200).filter(one => one.ev === 'worker_up').map(one => one.worker)
+    if (main !== undefined) lanes.push({ key: main, label: `${words.main}${narrow ? '' : ` ${main}`}` })
+    const slots = [...new Set(workers)].slice(0, 16)
     for (const slot of slots) lanes.push({ key: `slot ${slot}`, slot, label: narrow ? `${words.worker[0]} ${slot}` : `${words.worker} ${slot}` })
     const row = new Map(lanes.map(({ key }, i) => [key, i * lane_height + 24]))
     const height = lanes.length * lane_height + 34
