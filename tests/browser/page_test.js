@@ -21,16 +21,18 @@ const lines_of = name => fs.readFileSync(path.join(top, `notes/recordings/${name
 
 const running = { demo: 'http_cluster', mode: 'rotate', accept: 'step_back', workers: 4, delay: 0, respawn: true, running: true, source: 'own', command: 'build/demos/http_cluster --respawn' }
 
-// Stands in for demos/live: `orders` are what was asked of it, `tell` writes to every open stream, `hang_up` ends these.
+// Stands in for demos/live: `orders` are what was asked of it, `tell` writes to every open stream.
 async function start_server(state) {
   const streams = new Set()
   const orders = []
+  let admitted = Promise.resolve() // the next stream
   const message = (data, name) => `${name ? `event: ${name}\n` : ''}data: ${data}\n\n`
   const server = http.createServer(async (request, response) => {
     const { pathname } = new URL(request.url, 'http://page')
     if (pathname === '/') response.setHeader('Content-Type', 'text/html').end(html)
     else if (pathname.startsWith('/recordings/')) response.end(lines_of(path.basename(pathname)).join('\n') + '\n')
     else if (pathname === '/events') {
+      await admitted
       response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('retry: 10\n\n' + message(JSON.stringify(state), 'state'))
       streams.add(response)
       response.on('close', () => streams.delete(response))
@@ -48,7 +50,13 @@ async function start_server(state) {
   return {
     orders, streams, tell, address: `http://127.0.0.1:${server.address().port}/`,
     set_state: now => { state = now; tell(JSON.stringify(state), 'state') },
-    hang_up: () => { for (const stream of streams) stream.destroy() },
+    // Ends the streams. The page gets another one when what this returns is called.
+    hang_up: () => {
+      let admit
+      admitted = new Promise(resolve => { admit = resolve })
+      for (const stream of streams) stream.destroy()
+      return admit
+    },
     end: () => { server.closeAllConnections(); server.close() }
   }
 }
@@ -113,6 +121,42 @@ test('a recording that the reader opens is played, and the keyboard steps throug
   await page.keyboard.press('End')
   await one_frame(page)
   assert.strictEqual(await page.textContent('#asked'), 'clients: 5 asked, 5 answered, 0 lost')
+}))
+
+test('a mark tells its event and the call behind it, and a click goes there', () => with_page('?replay=/recordings/socket_fanout', async page => {
+  await page.waitForSelector('[data-source=replay]')
+  const events = lines_of('socket_fanout').map(JSON.parse)
+  await steps(page, 'first', 1)
+  await one_frame(page)
+  // The last in view: marks that lie on each other are one, of the first.
+  const index = await page.$$eval('.mark', all => Math.max(...all.map(one => Number(one.dataset.index))))
+  await page.hover(`.mark[data-index="${index}"]`)
+  await page.waitForFunction(() => document.querySelector('.hover').textContent !== '')
+  await page.click(`.mark[data-index="${index}"]`)
+  const { explain } = await import('../../demos/live/page/words.mjs')
+  const { apply, new_state } = await import('../../demos/live/page/state.mjs')
+  const { sentence } = explain(events.slice(0, index + 1).reduce(apply, new_state()), events[index], 'en')
+  await page.waitForFunction(text => document.querySelector('.sentence').textContent === text, sentence)
+  await page.click('[data-does=in]')
+  await page.click('[data-does=in]')
+  const span = await page.textContent('.span')
+  await page.click('[data-does=fit]')
+  await one_frame(page)
+  assert.notStrictEqual(await page.textContent('.span'), span)
+}))
+
+test('it needs no server: opened as a file, it plays a recording', () => with_browser(async browser => {
+  const page = await browser.newPage({ locale: 'en' })
+  const faults = []
+  page.on('console', one => faults.push(one.text()))
+  page.on('pageerror', error => faults.push(error.stack))
+  await page.goto(`file://${folder}/page.html`)
+  await page.setInputFiles('#recording', path.join(top, 'notes/recordings/server_handoff.jsonl'))
+  await page.focus('.lanes')
+  await page.waitForSelector('[data-source=replay]')
+  await page.keyboard.press('End')
+  await page.waitForFunction(() => /5 answered/.test(document.querySelector('#asked').textContent))
+  assert.deepStrictEqual(faults, [])
 }))
 
 test('a recording that comes over the stream is played from its beginning', () => with_page('', async (page, server) => {
@@ -195,8 +239,9 @@ test('a hostile line injects nothing, and is counted', () => with_page('', async
 
 test('when the stream ends it is opened again, and what is missing is told', () => with_page('', async (page, server) => {
   await page.waitForSelector('[data-source=own]')
-  server.hang_up()
+  const admit = server.hang_up()
   await page.waitForSelector('[data-source=lost]')
+  admit()
   await page.waitForSelector('[data-source=own]')
   server.tell('{"count":7}', 'missing')
   await page.waitForFunction(() => /7 events missed/.test(document.querySelector('#left_out').textContent))
