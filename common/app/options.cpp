@@ -253,7 +253,7 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     if (description.service) {
         command.add_flag("--parent-signals", options.parent_signals,
                          "whoever has started this with fork() says over the channel which worker "
-                         "to kill, stop or continue: {\"signal\":\"SIGKILL\",\"slot\":0}");
+                         "to kill, stop or continue");
         command.add_flag("-q,--quiet", options.quiet, "only the ready line and errors");
     }
     http::server_options http;

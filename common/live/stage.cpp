@@ -34,8 +34,10 @@ namespace {
 
 constexpr std::size_t most_loads = 4; // at once
 
-// A demo ends within 3 s of SIGTERM, whatever its workers do; one that does not is stuck.
-constexpr auto patience = 10s;
+// From SIGTERM to SIGKILL. A demo ends within 3 s, whatever its workers do, and a client at once;
+// one that does not is stuck, or stopped.
+constexpr auto patience_with_a_demo = 10s;
+constexpr auto patience_with_a_client = 1s;
 
 // For what it has written before its end.
 constexpr auto time_for_last_lines = 1s;
@@ -94,7 +96,6 @@ stage::stage(asio::any_io_executor executor, std::string program, source from,
 }
 
 // ---- orders
-// --------------------------------------------------------------------------------------
 
 void stage::carry_out(const order& what)
 {
@@ -192,13 +193,23 @@ void stage::signal(const signal_worker& what)
 void stage::stop_demo()
 {
     is_ending_ = true;
-    demo_->child.kill(SIGTERM);
+    terminate(demo_, patience_with_a_demo);
+    stop_clients();
+}
+
+void stage::stop_clients()
+{
     for (const auto& client : clients_)
-        client->child.kill(SIGTERM);
+        terminate(client, patience_with_a_client);
+}
+
+void stage::terminate(const std::shared_ptr<process>& one, std::chrono::seconds patience)
+{
+    one->child.kill(SIGTERM);
     auto timer = std::make_shared<asio::steady_timer>(executor_, patience);
-    timer->async_wait([timer, stuck = std::weak_ptr(demo_)](std::error_code) {
-        if (const auto demo = stuck.lock())
-            demo->child.kill(SIGKILL);
+    timer->async_wait([timer, stuck = std::weak_ptr(one)](std::error_code) {
+        if (const auto still_there = stuck.lock())
+            still_there->child.kill(SIGKILL);
     });
 }
 
@@ -209,13 +220,12 @@ awaitable<void> stage::end()
     next_.reset();
     if (demo_ && !is_ending_)
         stop_demo();
-    for (const auto& client : clients_)
-        client->child.kill(SIGTERM);
+    else
+        stop_clients();
     co_await changed_.wait_until([&] { return !demo_ && clients_.empty(); });
 }
 
 // ---- processes
-// -----------------------------------------------------------------------------------
 
 std::shared_ptr<stage::process> stage::run(std::vector<std::string> command, bool says_errors)
 {
@@ -294,7 +304,6 @@ awaitable<void> stage::follow_client(std::shared_ptr<stage> self, std::shared_pt
 }
 
 // ---- what is told
-// --------------------------------------------------------------------------------
 
 void stage::follow_input()
 {
@@ -385,7 +394,6 @@ void stage::say_state()
 }
 
 // ---- recording
-// -----------------------------------------------------------------------------------
 
 void stage::record(const std::string& file)
 {

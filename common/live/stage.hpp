@@ -20,6 +20,7 @@
 #include <asio/awaitable.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <fstream>
 #include <memory>
@@ -80,6 +81,8 @@ private:
     void send(const send_load& what);
     void signal(const signal_worker& what);
     void stop_demo();
+    void stop_clients();
+    void terminate(const std::shared_ptr<process>& one, std::chrono::seconds patience);
     std::shared_ptr<process> run(std::vector<std::string> command, bool says_errors);
     static asio::awaitable<void> read_lines(std::shared_ptr<stage> self,
                                             std::shared_ptr<pipe> from);

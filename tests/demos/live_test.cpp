@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <fcntl.h>
 #include <fstream>
@@ -293,10 +294,10 @@ TEST_P(LiveFaultsBySignal, LeaveNothingRunning)
     vector<pid_t> all;
     {
         page seen(live);
-        EXPECT_EQ(live.order(R"({"action":"start","demo":"socket_fanout","delay":10000})"), "204");
+        EXPECT_EQ(live.order(R"({"action":"start","demo":"http_cluster","delay":10000})"), "204");
         seen.read_until(R"("ev":"worker_up")", 4);
         live.insist(R"({"action":"load","count":8})");
-        seen.read_until(R"("ev":"recv_fd")", 8);
+        seen.read_until(R"("ev":"request")", 8);
         all = seen.workers();
     }
     for (const auto child : children(live.pid()))
@@ -308,6 +309,23 @@ TEST_P(LiveFaultsBySignal, LeaveNothingRunning)
 }
 INSTANTIATE_TEST_SUITE_P(All, LiveFaultsBySignal,
                          testing::Values(SIGINT, SIGTERM, SIGHUP, SIGKILL));
+
+TEST(LiveFaults, AClientThatIsStoppedDoesNotKeepTheServerFromEnding)
+{
+    running_live live;
+    page seen(live);
+    EXPECT_EQ(live.order(R"({"action":"start","demo":"http_cluster","delay":10000})"), "204");
+    seen.read_until("listening");
+    const auto demo = children(live.pid());
+    live.insist(R"({"action":"load"})");
+    seen.read_until(R"("ev":"connect")");
+    const auto client = std::stoi(seen.values("connect", "pid").front());
+    ASSERT_EQ(::kill(client, SIGSTOP), 0);
+    EXPECT_TRUE(eventually([&] { return is_stopped(client); }));
+    EXPECT_EQ(live.stop(), exited(0));
+    EXPECT_TRUE(none_runs(demo));
+    EXPECT_FALSE(runs(client));
+}
 
 TEST(LiveFaults, ADemoThatEndsByItselfIsSaidToHaveFailed)
 {
