@@ -102,7 +102,8 @@ start_demo parse_start(members& given)
     start.accept = given.choice("accept", found->accept);
     start.workers = given.number("workers", 1, most_workers, 4);
     start.delay =
-        milliseconds(given.number("delay", 0, longest_delay.count(), found->delay.count()));
+        milliseconds(given.number("delay", 0, static_cast<std::size_t>(longest_delay.count()),
+                                  static_cast<std::size_t>(found->delay.count())));
     start.respawn = given.flag("respawn");
     return start;
 }
