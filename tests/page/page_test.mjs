@@ -103,6 +103,19 @@ test('a killed worker loses what it alone has, and its successor goes on with it
   assert.deepStrictEqual(after.workers.map(one => [one.slot, one.pid, one.connections, one.restarts, one.gone]), [[0, 22, 1, 1, ''], [1, 21, 0, 0, '']])
 })
 
+test('who has accepted and who has answered is counted, whoever died, and told when the client ends', () => {
+  const other = '127.0.0.1:6'
+  const both = [...up, connect, accept, send, receive, shutdown, close_copy, closed, ['client', 'connect', { conn: other, fd: 6 }], ['w1', 'accept', { conn: other, fd: 9, wakeups: 0 }], ['w1', 'response', { conn: other, status: 200, us: 5 }]]
+  const state = fold(story(...both))
+  assert.deepStrictEqual([state.main, ...state.workers].map(one => [one.accepted, one.handed]), [[1, 1], [0, 0], [1, 0]])
+  const events = story(...both, ['client', 'stop', { code: 0 }])
+  assert.strictEqual(explain(fold(events), events.at(-1), 'en').sentence, 'A client ends, with exit code 0. Accepted by: main 10, worker 1. Answered by: worker 0, worker 1.')
+  assert.strictEqual(explain(fold(events), events.at(-1), 'zh').sentence, '客户端结束，退出码 0。接受者：主进程 10、子进程 1。应答者：子进程 0、子进程 1。')
+  const exit = ['main', 'worker_exit', { worker: 1, worker_pid: 21, code: null, signal: 'SIGKILL' }]
+  const after = fold(story(...both, exit, ['main', 'worker_up', { worker: 1, worker_pid: 23 }]))
+  assert.deepStrictEqual([after.workers[1].pid, after.workers[1].accepted], [23, 1])
+})
+
 test('what the main need not keep any longer has arrived, be it that its worker tells nothing', () => {
   const state = fold(story(...up, connect, accept, send, close_copy))
   assert.deepStrictEqual(state.workers.map(one => [one.silent, one.connections]), [[true, 1], [false, 0]])

@@ -14,6 +14,9 @@ const most_boxes = 12
 const few_boxes = 4 // more of them stand in two columns
 const most_vain_marks = 5
 
+// "accepted 5 · handed over 5", broken at most between the two.
+const sums = (...parts) => parts.filter(Boolean).map(part => part.replaceAll(' ', '\u00a0')).join(' · ')
+
 export class stage {
   /// `signal(action, slot)`: somebody has pressed a worker's button.
   constructor(root, signal) {
@@ -87,9 +90,8 @@ export class stage {
     box.classList.toggle('gone', state.main.gone !== '')
     set_text(box.querySelector('.pid'), `${state.main.pid}${state.main.gone ? ` · ${words.gone}` : ''}`)
     this.draw_fds(box.querySelector('.fds'), state, state.main, words, since, most_fds)
-    const accepted = [...state.connections.values()].filter(one => one.accepted_by === state.main.pid).length
-    const handed = state.crossings.filter(one => one.kind === 'connection').length
-    set_text(box.querySelector('.sums'), [accepted && `${words.accepted} ${accepted}`, handed && `${words.handed} ${handed}`].filter(Boolean).join(' · '))
+    const { accepted, handed } = state.main
+    set_text(box.querySelector('.sums'), state.numbered === 0 ? '' : sums(`${words.accepted} ${accepted}`, handed > 0 && `${words.handed} ${handed}`))
   }
 
   // The numbers that a process has told of. Its channels and its standard streams have numbers, too, which nobody tells.
@@ -115,7 +117,7 @@ export class stage {
 
   make_box(slot) {
     const box = element('div', { class: 'process' })
-    const who = element('p', { class: 'who' }, element('b'), element('span', { class: 'pid' }), element('span', { class: 'state' }), element('span', { class: 'vain' }))
+    const who = element('p', { class: 'who' }, element('b'), element('span', { class: 'pid' }), element('span', { class: 'state' }))
     const signals = element('span', { class: 'signals' })
     for (const [action, name] of [['kill', 'kill'], ['stop', 'freeze'], ['continue', 'thaw']]) {
       const button = element('button', { type: 'button', class: action })
@@ -125,7 +127,7 @@ export class stage {
     }
     const bar = svg('svg', { viewBox: '0 0 100 13', preserveAspectRatio: 'none', 'aria-hidden': true }, svg('rect', { class: 'track', width: 100, height: 7, y: 3 }), svg('rect', { class: 'fill', height: 7, y: 3, fill: shade_of(slot) }), svg('line', { class: 'fair', y1: 0, y2: 13, 'vector-effect': 'non-scaling-stroke' }))
     who.append(signals)
-    box.append(who, element('ol', { class: 'fds' }), element('p', { class: 'share' }, bar, element('span')))
+    box.append(who, element('ol', { class: 'fds' }), element('p', { class: 'share' }, bar, element('span')), element('p', { class: 'sums' }, element('span'), element('span', { class: 'vain' })))
     box.style.borderColor = shade_of(slot)
     return box
   }
@@ -138,7 +140,7 @@ export class stage {
       return this.boxes
     })
     list.classList.toggle('many', drawn.length > few_boxes)
-    set_text(this.workers.querySelector('.note'), state.workers.length > drawn.length ? words.others(state.workers.length - drawn.length) : '')
+    set_text(this.workers.querySelector('.note'), [state.workers.length > drawn.length && words.others(state.workers.length - drawn.length), drawn.length > 0 && words.legend].filter(Boolean).join('   '))
     const all = state.workers.reduce((sum, one) => sum + one.connections, 0)
     drawn.forEach((worker, i) => {
       const box = this.boxes[i]
@@ -151,6 +153,8 @@ export class stage {
       refill(marks, vain.join(), () => vain.map(() => element('i')))
       marks.title = vain.length > 0 ? words.vain : ''
       this.draw_fds(box.querySelector('.fds'), state, worker, words, since, drawn.length > few_boxes ? most_fds_of_many : most_fds)
+      const got = state.main?.accepted > 0 ? `${words.received} ${worker.connections}` : `${words.accepted} ${worker.accepted}`
+      set_text(box.querySelector('.sums span'), state.numbered === 0 ? '' : sums(got, !worker.silent && `${words.answered} ${worker.answers}`))
       const share = all === 0 ? 0 : worker.connections / all * 100
       const fair = 100 / new Set(state.workers.map(one => one.slot)).size
       box.querySelector('.fill').setAttribute('width', share.toFixed(2))
@@ -184,8 +188,9 @@ export class stage {
       return place(box && ([...box.querySelectorAll('.fds li')].find(one => one.dataset.fd === String(fd)) ?? box))
     }
     const parts = []
+    const labels = [] // where one stands no other may
     let nth = 0
-    const line = (from, to, look, label) => { if (from && to) parts.push(...arrow(from, to, { ...look, nth: nth++, width: origin.width }, label, place(this.main.querySelector('.process')))) }
+    const line = (from, to, look, label) => { if (from && to) parts.push(...arrow(from, to, { ...look, nth: nth++, width: origin.width, labels }, label, place(this.main.querySelector('.process')))) }
 
     for (const one of waiting(state).slice(0, most_waiting)) line(client(one.conn), place(by_conn(queue, one.conn)), { class: 'waits', colour: 'var(--soft)' })
     const accepted = [...state.connections.values()].filter(one => one.accepted !== null && one.accepted >= since).slice(-most_waiting)
@@ -203,7 +208,7 @@ export class stage {
 
 // From the side of one thing to the side of another that lies right of it; where the page is narrow, below it. `around`: not through the
 // main, which has no part in it.
-function arrow(from, to, { class: name = '', colour, around, nth, width }, label, main) {
+function arrow(from, to, { class: name = '', colour, around, nth, width, labels }, label, main) {
   const below = to.left < from.right
   let x1 = from.right, y1 = from.middle, x2 = to.left - 7, y2 = to.middle
   let head = `M${x2 - 1} ${y2 - 5} l8 5 l-8 5z`
@@ -231,6 +236,8 @@ function arrow(from, to, { class: name = '', colour, around, nth, width }, label
   const parts = [svg('path', { class: name, d: path, stroke: colour }), svg('path', { class: 'head', d: head, fill: colour })]
   if (label) {
     const width = label.length * 7.6 + 12
+    for (const other of labels) if (Math.abs(other.x - x) < (other.width + width) / 2 && Math.abs(other.y - y) < 21) y = other.y + 21
+    labels.push({ x, y, width })
     parts.push(svg('g', { class: 'label' }, svg('rect', { x: x - width / 2, y: y - 10, width, height: 20, rx: 6, stroke: colour }), svg('text', { x, y: y + 4 }, label)))
   }
   return parts

@@ -15,7 +15,7 @@ const remembered = 200 // closed connections, and hand-overs
 const most_workers = 256
 const most_connections = 20000 // a stream that never closes one must not fill the memory
 
-const new_process = (pid, slot = null) => ({ pid, slot, gone: '', fds: new Map() })
+const new_process = (pid, slot = null) => ({ pid, slot, gone: '', fds: new Map(), accepted: 0, handed: 0 })
 
 export function new_state() {
   return {
@@ -129,7 +129,7 @@ const changes = {
   // A place that a worker has left is the next one's: its sums stay with the place.
   worker_up(state, event) {
     const before = state.workers.find(one => one.slot === event.worker && one.gone)
-    if (before) Object.assign(before, new_process(event.worker_pid, event.worker), { told: false, silent: false })
+    if (before) Object.assign(before, new_process(event.worker_pid, event.worker), { accepted: before.accepted, told: false, silent: false })
     else if (state.workers.length < most_workers) state.workers.push(new_worker(event.worker, event.worker_pid))
     state.workers.sort((a, b) => a.slot - b.slot)
   },
@@ -154,6 +154,7 @@ const changes = {
     const process = process_of(state, event)
     if (!process) return
     take(process, event.fd, 'connection', event.conn)
+    ++process.accepted
     if (event.role === 'worker') ++process.connections
     if (event.conn === null) return
     const one = meet_anew(state, event.conn, event.t_us, known => known.accepted !== null)
@@ -165,6 +166,8 @@ const changes = {
     const conn = event.conn ?? null
     state.crossings.push({ kind: event.kind, conn, from_pid: event.pid, from_fd: event.fd, slot: event.to, to_pid: event.to_pid, to_fd: null, bytes: event.bytes, sent: event.t_us, received: null })
     if (state.crossings.length > remembered) state.crossings.shift()
+    const process = process_of(state, event)
+    if (process && event.kind === 'connection') ++process.handed
     const one = state.connections.get(conn)
     if (one && one.place !== 'closed') one.place = 'crossing'
   },

@@ -18,7 +18,7 @@ export const labels = {
     clients: 'clients', kernel: 'kernel', main: 'main', worker: 'worker', port: 'port', queue: 'accept queue', no_port: 'nobody listens',
     queue_empty: 'empty: all have been accepted', queue_waits: 'nobody has accepted these yet', open: 'connections', open_note: 'one open socket each, whatever number names it',
     no_clients: 'no client yet', listens: 'listens on', server: 'server', connection_of: 'client', nothing_open: 'nothing open',
-    accepted: 'accepted', handed: 'handed over', silent: 'tells nothing: no program of ours', gone: 'gone', frozen: 'stopped',
+    accepted: 'accepted', received: 'received', handed: 'handed over', answered: 'answered', legend: '| a fair share   ○ woken in vain', silent: 'tells nothing: no program of ours', gone: 'gone', frozen: 'stopped',
     kill: 'kill -9', freeze: 'stop', thaw: 'continue', vain: 'woken in vain',
     happened: 'What just happened', nothing_yet: 'Nothing yet. Start an example, then send some requests.', chapter: 'chapter',
     slot: 'slot', pid: 'PID', got: 'got', answers: 'answers', share: 'share', restarts: 'restarts', fair: 'fair share',
@@ -42,7 +42,7 @@ export const labels = {
     clients: '客户端', kernel: '内核', main: '主进程', worker: '子进程', port: '端口', queue: '接受队列', no_port: '没有进程在监听',
     queue_empty: '空：都已被接受', queue_waits: '还没有进程接受它们', open: '连接', open_note: '每个连接只有一个打开的 socket，不论描述符编号是几',
     no_clients: '还没有客户端', listens: '监听', server: 'server', connection_of: '客户端', nothing_open: '没有打开的连接',
-    accepted: '已接受', handed: '已移交', silent: '不报告事件：不是我们的程序', gone: '已退出', frozen: '已暂停',
+    accepted: '已接受', received: '已收到', handed: '已移交', answered: '已应答', legend: '| 平均份额   ○ 白白唤醒', silent: '不报告事件：不是我们的程序', gone: '已退出', frozen: '已暂停',
     kill: 'kill -9', freeze: '暂停', thaw: '继续', vain: '白白唤醒',
     happened: '刚刚发生了什么', nothing_yet: '还没有事件。先启动一个实例，再发送几个请求。', chapter: '章节',
     slot: '序号', pid: 'PID', got: '连接', answers: '应答', share: '份额', restarts: '重启', fair: '平均份额',
@@ -102,7 +102,7 @@ const sentences = {
     line: ({ event }) => `On stdout would stand: ${event.text}`,
     answer: ({ event, answerer }) => `A client was answered by ${answerer}: ${event.text.split('\n')[0]}`,
     failed: ({ event }) => `A client was not answered: ${event.why}`,
-    stop: ({ event, who, role }) => `${role === 'client' ? 'A client' : who} ends, with exit code ${event.code}.`
+    stop: ({ event, who, role, acceptors, answerers }) => role === 'client' ? `A client ends, with exit code ${event.code}.${acceptors ? ` Accepted by: ${acceptors}.` : ''}${answerers ? ` Answered by: ${answerers}.` : ''}` : `${who} ends, with exit code ${event.code}.`
   },
   zh: {
     start: ({ event, role }) => `进程 ${event.pid} 启动：${event.program}，${role === 'client' ? '客户端' : '主进程'}。`,
@@ -125,7 +125,7 @@ const sentences = {
     line: ({ event }) => `标准输出会显示：${event.text}`,
     answer: ({ event, answerer }) => `客户端得到${answerer}的应答：${event.text.split('\n')[0]}`,
     failed: ({ event }) => `客户端没有得到应答：${event.why}`,
-    stop: ({ event, who, role }) => `${role === 'client' ? '客户端' : who}结束，退出码 ${event.code}。`
+    stop: ({ event, who, role, acceptors, answerers }) => role === 'client' ? `客户端结束，退出码 ${event.code}。${acceptors ? `接受者：${acceptors}。` : ''}${answerers ? `应答者：${answerers}。` : ''}` : `${who}结束，退出码 ${event.code}。`
   }
 }
 
@@ -149,6 +149,14 @@ const chapter_of = {
   worker_exit: 10, respawn: 10, dropped: 8, line: 3, answer: 7, failed: 11, stop: 3
 }
 
+const most_listed = 8
+
+function list(processes, state, language) {
+  const all = processes.slice(0, most_listed).map(one => one === state.main ? names[language].main(one.pid) : names[language].worker(one.slot, one.pid))
+  if (processes.length > most_listed) all.push(labels[language].others(processes.length - most_listed))
+  return all.map(one => one.trim()).join(language === 'zh' ? '、' : ', ')
+}
+
 /// { sentence, call, chapter, file } of an event, as it looks once `state` has it.
 export function explain(state, event, language) {
   const name = names[language]
@@ -164,10 +172,12 @@ export function explain(state, event, language) {
     waits: one?.place === 'queue',
     numbers: sent ? `${sent.from_fd} → ${event.fd}` : event.fd,
     why: endings[language][event.reason] ?? event.reason,
-    answerer: by ? name.worker(by.slot, by.pid) : event.by
+    answerer: by ? name.worker(by.slot, by.pid) : event.by,
+    acceptors: list([state.main, ...state.workers].filter(one => one?.accepted > 0), state, language),
+    answerers: list(state.workers.filter(one => one.answers > 0), state, language)
   }
   const text = sentences[language][event.ev](facts).replace(/ (?=[，。：；、）])/g, '') // no space before these
   const is_of_server = event.kind === 'server' || (event.ev === 'close_copy' && !event.conn)
-  const chapter = is_of_server ? 5 : chapter_of[event.ev]
+  const chapter = is_of_server ? 5 : event.ev === 'stop' && event.role === 'client' ? 8 : chapter_of[event.ev]
   return { sentence: text[0].toUpperCase() + text.slice(1), call: calls[event.ev]?.(event) ?? '', chapter: String(chapter).padStart(2, '0'), file: `notes/${chapters[chapter]}` }
 }
