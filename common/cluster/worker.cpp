@@ -314,7 +314,9 @@ awaitable<server> worker::listen(std::string path, listen_options options)
     return process_->listen({.address = std::filesystem::absolute(path).string(),
                              .port = -1,
                              .address_type = "-1",
-                             .backlog = options.backlog});
+                             .backlog = options.backlog,
+                             .readable_all = options.readable_all,
+                             .writable_all = options.writable_all});
 }
 
 // ---- its life -----------------------------------------------------------------------------------

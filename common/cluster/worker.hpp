@@ -22,6 +22,8 @@ namespace cluster {
 struct listen_options {
     bool ipv6_only = false; ///< "::" takes no IPv4 clients
     int backlog = 0;        ///< connections that may wait in the kernel; 0: the primary's default
+    bool readable_all = false; ///< a Unix path that everybody may read, or
+    bool writable_all = false; ///< write: to connect is to write (unix(7))
 };
 
 /// A server like any other (net::server), whose connections come as the primary decides: it accepts

@@ -19,6 +19,8 @@ namespace {
 struct act {
     string name;           ///< what acting_worker does
     vector<string> events; ///< in any order: of the last two either may be the first
+    int workers = 1;       ///< who all do it
+    vector<string> policies{"rr", "none"};
 };
 
 std::ostream& operator<<(std::ostream& out, const act& given)
@@ -28,8 +30,11 @@ std::ostream& operator<<(std::ostream& out, const act& given)
 
 const string stop = "message \"stop\"";
 const string here = "listening on 127.0.0.1 that port";
+const string there = "listening on PATH -1";
 const string left = "exit 0 meant";
 
+// Behaviours of which Node's own test/parallel/test-cluster-*.js tell, those that its user relies
+// on.
 const vector<act> acts{
     {"stays", {here, stop, left}},
     {"idles", {stop, left}},
@@ -41,11 +46,34 @@ const vector<act> acts{
     {"serves", {here, R"(message "served")", stop, left}},
     {"finds_it_taken", {R"(message "EADDRINUSE")", stop, left}},
     {"has_two",
-     {"listening on 127.0.0.1 another port", "listening on 127.0.0.1 another port",
-      R"(message {"differ":true})", stop, left}},
+     {"listening on 127.0.0.1 a port", "listening on 127.0.0.1 another port", stop, left}},
+    {"has_any_port", {"listening on 127.0.0.1 a port", stop, left}, 2},
     {"listens_again", {here, here, stop, left}},
-    {"has_a_path", {"listening on PATH -1", stop, left}},
+    {"listens_again_beside_another", {here, here, stop, left}, 2},
+    {"has_a_path", {there, stop, left}},
+    {"has_a_relative_path", {there, stop, left}},
+    {.name = "has_a_path_for_all",
+     .events = {there, R"(message {"for_all":true})", stop, left},
+     .policies = {"rr"}}, // Node's primary forgets it when it shares the socket
+    {"serves_on_a_path", {there, R"(message "served")", stop, left}},
     {"has_ipv6_only", {"listening on :: that port", here, stop, left}},
+    {"finds_its_own_port_taken", {here, R"(message "EADDRINUSE")", stop, left}},
+    {"finds_no_such_address", {R"(message "EADDRNOTAVAIL")", stop, left}},
+    {"knows_itself", {R"(message {"id":1,"environment":false})", stop, left}},
+    {"exits_at_once", {"exit 42 not meant"}},
+    {"throws", {here, "exit 1 not meant"}},
+    {"kills_itself", {here, left}},
+    {"is_terminated", {here, R"(message "terminate")", "exit SIGTERM not meant"}},
+    {"leaves_with_a_code", {here, "exit 5 meant"}},
+    {"lets_its_client_finish", {here, stop, R"(message "served before it leaves")", left}},
+    {"gives_its_sockets_away",
+     {here, R"(message "a socket")", R"(message "a socket")", R"(message "served by the primary")",
+      R"(message "served by the primary")", stop, left}},
+};
+
+const vector<act> acts_of_ours{
+    // Node's worker closes its channel twice (ERR_IPC_DISCONNECTED), its primary dies of EPIPE.
+    {"leaves_as_it_is_told", {here, stop, left}},
 };
 
 /// Who the primary is, who the worker, what it does.
@@ -64,12 +92,17 @@ INSTANTIATE_TEST_SUITE_P(, ClusterActs,
                                           testing::ValuesIn(acts)),
                          name_of);
 
+INSTANTIATE_TEST_SUITE_P(OfOurs, ClusterActs,
+                         testing::Combine(testing::Values(false), testing::Values(false),
+                                          testing::ValuesIn(acts_of_ours)),
+                         name_of);
+
 TEST_P(ClusterActs, AreToldTheSameWayWhoeverPlays)
 {
     const auto& [node_primary, node_worker, what] = GetParam();
     const auto scripts = fixture("interop/node/cluster/");
     const auto path = testing::TempDir() + "cluster_acts." + std::to_string(::getpid());
-    for (const string policy : {"rr", "none"}) {
+    for (const auto& policy : what.policies) {
         vector<string> command{test_program("acting_primary")};
         if (node_primary)
             command = {node(), scripts + "acting_primary.js"};
@@ -84,15 +117,19 @@ TEST_P(ClusterActs, AreToldTheSameWayWhoeverPlays)
         const auto port = other ? other->port() : unused_port();
         const auto result = run(
             command, {.environment = {"SERVER_PORT=" + std::to_string(port), "SERVER_PATH=" + path,
-                                      "NODE_CLUSTER_SCHED_POLICY=" + policy}});
+                                      "NODE_CLUSTER_SCHED_POLICY=" + policy,
+                                      "WORKERS=" + std::to_string(what.workers)}});
         EXPECT_EQ(result.status, exited(0)) << result.err;
 
         auto said = lines(result.out);
         for (auto& line : said)
             if (const auto at = line.find(path); at != string::npos)
                 line.replace(at, path.size(), "PATH");
-        auto expected = what.events;
-        expected.insert(expected.end(), {"online", "disconnect"});
+        vector<string> expected{"all have gone"};
+        for (int i = 0; i < what.workers; ++i) {
+            expected.insert(expected.end(), what.events.begin(), what.events.end());
+            expected.insert(expected.end(), {"online", "disconnect"});
+        }
         std::sort(said.begin(), said.end());
         std::sort(expected.begin(), expected.end());
         EXPECT_EQ(said, expected) << policy << "\n" << result.out << result.err;

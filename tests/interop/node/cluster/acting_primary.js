@@ -1,4 +1,4 @@
-// A primary that forks one worker, and says what cluster tells of it. tests/interop/acting_primary.cpp does the same in
+// A primary that forks WORKERS workers (one), and says what cluster tells of them. tests/interop/acting_primary.cpp does the same in
 // C++.
 //
 //     node acting_primary.js ACT PROGRAM     PROGRAM: a script of Node's, or any other program
@@ -14,14 +14,36 @@ if (program.endsWith('.js')) {
   cluster.setupPrimary({ execArgv: [], args: [act] })
 }
 
-const place = port => port === Number(process.env.SERVER_PORT) ? 'that port' : port > 0 ? 'another port' : port
+const workers = Number(process.env.WORKERS ?? 1)
+let first_port
+let stops = 0
+let exits = 0
+let is_stopping = false
+
+function place(port) {
+  if (port === Number(process.env.SERVER_PORT)) return 'that port'
+  if (port <= 0) return port
+  first_port ??= port
+  return port === first_port ? 'a port' : 'another port'
+}
+function stop() {
+  if (is_stopping) return
+  is_stopping = true
+  cluster.disconnect(() => console.log('all have gone'))
+}
+
 cluster.on('online', () => console.log('online'))
 cluster.on('listening', (worker, { address, port }) => console.log('listening on', address, place(port)))
-cluster.on('message', (worker, said) => {
+cluster.on('message', (worker, said, handle) => {
   console.log('message', JSON.stringify(said))
-  if (said === 'stop') cluster.disconnect()
+  if (said === 'stop' && ++stops === workers) stop()
+  if (said === 'terminate') worker.process.kill('SIGTERM')
+  if (said === 'a socket') handle.end('served by the primary')
   if (said.question) worker.send('an answer')
 })
 cluster.on('disconnect', () => console.log('disconnect'))
-cluster.on('exit', (worker, code, signal) => console.log('exit', signal ?? code, worker.exitedAfterDisconnect ? 'meant' : 'not meant'))
-cluster.fork()
+cluster.on('exit', (worker, code, signal) => {
+  console.log('exit', signal ?? code, worker.exitedAfterDisconnect ? 'meant' : 'not meant')
+  if (++exits === workers) stop()
+})
+for (let i = 0; i < workers; ++i) cluster.fork()
