@@ -186,6 +186,10 @@ void add_service(CLI::App& command, const demo_description& description, demo_op
         ->type_name("COMMAND");
     add_milliseconds(command, "--ack-timeout", options.ack_timeout,
                      "for a worker to acknowledge a handle, or it is killed; 0: for ever");
+    if (!description.policies.empty())
+        add_milliseconds(command, "--listen-timeout", options.listen_timeout,
+                         "for a new worker to listen, when SIGUSR2 replaces all; else the old "
+                         "ones stay");
     command.add_flag("--respawn", options.respawn, "replace a worker that ends");
 }
 

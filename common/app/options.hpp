@@ -51,6 +51,7 @@ struct demo_options {
     bool parent_signals = false; ///< our parent says whom to signal (orders.hpp)
     bool quiet = false;
     std::chrono::milliseconds ack_timeout{5000};
+    std::chrono::milliseconds listen_timeout{5000}; ///< of a reload, for each new worker
 };
 
 struct child_options {

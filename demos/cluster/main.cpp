@@ -21,9 +21,6 @@ using asio::awaitable;
 
 namespace {
 
-// A successor that needs longer does not get there.
-constexpr std::chrono::seconds time_to_listen{5};
-
 cluster::scheduling scheduling_of(const std::string& policy)
 {
     if (policy == "shared")
@@ -36,7 +33,7 @@ cluster::scheduling scheduling_of(const std::string& policy)
 awaitable<void> reload(app::demo& demo, cluster::primary& primary)
 {
     const auto before = primary.pool().size();
-    const auto replaced = co_await primary.reload(time_to_listen);
+    const auto replaced = co_await primary.reload(demo.options().listen_timeout);
     if (!replaced)
         co_return; // told to stop meanwhile
     if (replaced == before)

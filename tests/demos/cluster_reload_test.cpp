@@ -145,6 +145,24 @@ TEST(Reload, F1_F4_ASuccessorThatDoesNotGetThereLeavesTheOldOnesServing)
     }
 }
 
+/// It runs, has perhaps said that it does, and never listens: nothing that a PID would tell.
+TEST(Reload, F1_ASuccessorThatHangsLeavesTheOldOnesServing)
+{
+    const string hang = "read line <&3; exit 0";
+    const string online = R"(echo "{\"cmd\":\"NODE_CLUSTER\",\"act\":\"online\",\"seq\":0}" >&3; )";
+    for (const auto& script : {hang, online + hang, string("kill -STOP $$")}) {
+        running_demo main("cluster", {"--workers", "2", "--listen-timeout", "300", "--child",
+                                      child_until(3, script)});
+        main.signal(SIGUSR2);
+        ASSERT_TRUE(eventually([&] { return children(main.pid()).size() == 3; }));
+        expect_all_answer(main, main.workers); // while it is waited for
+        main.err_line("reload given up after 0 of 2 workers");
+        EXPECT_TRUE(eventually([&] { return children(main.pid()).size() == 2; }));
+        expect_all_answer(main, main.workers);
+        EXPECT_EQ(main.stop(), exited(1)) << "it says so at the end, too";
+    }
+}
+
 /// The first has been replaced, the second not: both generations serve.
 TEST(Reload, F1_WhatHasBeenReplacedStaysWhenTheRestIsGivenUp)
 {
