@@ -74,7 +74,8 @@ const scenes = [
   { name: 'socket_fanout', answer: /子进程：\d+/ },
   { name: 'socket_fanout all', options: ['--mode', 'all'], answer: /子进程：\d+/ },
   { name: 'server_handoff', answer: /子进程：\d+/ },
-  { name: 'http_cluster', request: http, answer: /worker-\d+/ }
+  { name: 'http_cluster', request: http, answer: /worker-\d+/ },
+  { name: 'cluster', request: http, answer: /worker-\d+/ }
 ]
 
 // One client: 'answered', 'closed' (or refused), or 'hung'.
