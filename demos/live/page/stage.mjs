@@ -69,7 +69,7 @@ export class stage {
       if (waits.length > most_waiting) items.push(element('li', {}, words.others(waits.length - most_waiting)))
       return items
     })
-    set_text(kernel.querySelector('.queue-note'), waits.length > 0 ? words.queue_waits : words.queue_empty)
+    set_text(kernel.querySelector('.queue-note'), waits.length > 0 ? words.queue_waits : state.numbered > 0 ? words.queue_empty : words.queue_unused)
     const open = [...state.connections.values()].filter(one => one.place !== 'closed' && one.place !== 'queue')
     const slot_of = one => state.workers.find(worker => one.holders.has(worker.pid))?.slot ?? null
     refill(kernel.querySelector('.open'), words.title + open.map(one => `${one.number} ${slot_of(one)}`).join(), () => {
@@ -193,11 +193,12 @@ export class stage {
     const line = (from, to, look, label) => { if (from && to) parts.push(...arrow(from, to, { ...look, nth: nth++, width: origin.width, labels }, label, place(this.main.querySelector('.process')))) }
 
     for (const one of waiting(state).slice(0, most_waiting)) line(client(one.conn), place(by_conn(queue, one.conn)), { class: 'waits', colour: 'var(--soft)' })
-    const accepted = [...state.connections.values()].filter(one => one.accepted !== null && one.accepted >= since).slice(-most_waiting)
-    for (const one of accepted) {
-      const slot = state.workers.find(worker => worker.pid === one.accepted_by)?.slot
+    const accepted = [...state.connections.values()].filter(one => one.accepted !== null && one.accepted >= since)
+    for (const pid of new Set(accepted.map(one => one.accepted_by))) { // one arrow for all that it has accepted
+      const slot = state.workers.find(worker => worker.pid === pid)?.slot
       const around = slot !== undefined
-      line(place(queue), row_of(one.accepted_by, one.holders.get(one.accepted_by)), { colour: around ? shade_of(slot) : 'var(--main)', around }, `accept ${one.number}`)
+      const its = accepted.filter(one => one.accepted_by === pid)
+      line(place(queue), row_of(pid, its.at(-1).holders.get(pid)), { colour: around ? shade_of(slot) : 'var(--main)', around }, its.length === 1 ? `accept ${its[0].number}` : `accept ×${its.length < 10 ? its.length : '9+'}`)
     }
     for (const one of state.crossings.filter(one => one.received === null || one.received >= since).slice(-6))
       line(row_of(one.from_pid, one.from_fd), row_of(one.to_pid, one.to_fd), { class: one.received === null ? 'waits' : '', colour: shade_of(one.slot) }, `${one.from_fd} → ${one.to_fd ?? '?'}`)
