@@ -6,6 +6,7 @@ const net = require('net')
 const path = require('path')
 const { once } = require('events')
 const { spawn } = require('child_process')
+const { command_of } = require('../support/shell.js')
 
 const root = path.resolve(__dirname, '../..')
 const build = process.env.BUILD_FOLDER ?? path.join(root, 'build')
@@ -49,7 +50,7 @@ const commands = {
     node: counterpart('cluster/main.js'),
     node_shared: workers => ['env', 'NODE_CLUSTER_SCHED_POLICY=none', ...counterpart('cluster/main.js')(workers)],
     node_primary: counterpart('cluster/main.js', '--child', path.join(build, 'demos/cluster_child')),
-    node_workers: demo('cluster', '--host', '127.0.0.1', '--child', node('cluster/child.js').join(' '))
+    node_workers: demo('cluster', '--host', '127.0.0.1', '--child', command_of(node('cluster/child.js')))
   },
   accept: Object.fromEntries(['race', 'exclusive'].map(how =>
     [how, demo('server_handoff', '--delay', '0', '--accept', how)])),

@@ -7,6 +7,7 @@ const { once } = require('events')
 const fs = require('fs')
 const { test } = require('node:test')
 const { count, expect_whole, fault_of, parse, run_client, start, start_demo } = require('./recorded.js')
+const { command_of } = require('../support/shell.js')
 
 const clients = 7
 const worker_of = (events, pid) => events.find(one => one.ev === 'worker_up' && one.worker_pid === pid)?.worker
@@ -143,7 +144,7 @@ test('a killed worker: its exit, its successor after a pause, and its events up 
 })
 
 test('a worker that is no program of ours tells nothing, and the main tells its half', async () => {
-  const demo = await start_demo('socket_fanout', ['--child', `${process.execPath} ${__dirname}/../interop/node/socket_fanout/child.js`])
+  const demo = await start_demo('socket_fanout', ['--child', command_of([process.execPath, `${__dirname}/../interop/node/socket_fanout/child.js`])])
   await run_client('net_client', demo.port)
   const { events } = await demo.stop()
   expect_whole(events)

@@ -12,6 +12,7 @@ const fs = require('fs')
 const net = require('net')
 const os = require('os')
 const path = require('path')
+const { command_of, quoted } = require('../support/shell.js')
 
 const programs = path.join(process.env.BUILD_FOLDER || path.join(__dirname, '../../build'), 'demos')
 
@@ -113,7 +114,7 @@ async function play(scene, side, strace, settled) {
   const child = `${demo}_child`
   const command = [demo, '--port', '0', '--workers', String(workers), '--ack-timeout', '1000', '--quiet', ...(scene.options ?? [])]
   if (side === 'main') command.unshift(...traced(log, strace))
-  else command.push('--child', [...traced(log, strace), child].join(' '), '--child', child, '--child', child)
+  else command.push('--child', command_of([...traced(log, strace), child]), '--child', quoted(child), '--child', quoted(child))
 
   const main = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, INJECT_SCENE: mark } })
   const seen = { main: main.pid, stderr: '', clients: [], descriptors: {}, log }

@@ -269,7 +269,7 @@ TEST(OurPrimary, RespawnKeepsThePortWhileNobodyIsThere)
 /// they are asked again after a pause. Node's primary asks without one.
 TEST(OurPrimary, OffersARefusedConnectionToAnother)
 {
-    auto main = our_primary({"--workers", "2", "--child", demo("cluster_child"), "--child",
+    auto main = our_primary({"--workers", "2", "--child", quoted(demo("cluster_child")), "--child",
                              "env -u NODE_UNIQUE_ID " + node_with("speaks.js") + " refuse"});
     for (int i = 0; i < 10; ++i)
         EXPECT_EQ(ask_who(main.port), main.workers.at(0));
