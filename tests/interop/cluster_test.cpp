@@ -291,6 +291,20 @@ TEST(OurPrimary, PausesWhenAllRefuse)
     EXPECT_EQ(main.stop(), exited(0));
 }
 
+/// Its workers put a byte 2 before each internal line: theirs end with a sentence that says so, and
+/// the others serve.
+TEST(OurPrimary, NamesBunWhenAWorkerSpeaksAsBunDoes)
+{
+    const string bun =
+        R"(/bin/sh -c 'printf "\002{\"cmd\":\"NODE_CLUSTER\",\"act\":\"online\",\"seq\":0}\n" >&3; read line <&3')";
+    auto main = our_primary({"--workers", "2", "--child", demo("cluster_child"), "--child", bun});
+    main.err_line("Bun's cluster is not understood here");
+    ASSERT_TRUE(eventually([&] { return children(main.pid()).size() == 1; }));
+    for (int i = 0; i < 4; ++i)
+        EXPECT_EQ(ask_who(main.port), children(main.pid()).at(0));
+    EXPECT_EQ(main.stop(), exited(0));
+}
+
 TEST(OurPrimary, ClosesWhatASilentWorkerHasHadForTooLong)
 {
     auto main = our_primary({"--workers", "1", "--ack-timeout", "3000", "--child",
