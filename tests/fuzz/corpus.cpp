@@ -56,6 +56,34 @@ std::string text_of(const recipe& from)
     return text;
 }
 
+/// What the processes of a cluster say: see cluster_fuzz.
+const std::string online = "{\"cmd\":\"NODE_CLUSTER\",\"act\":\"online\",\"seq\":0}\n";
+const std::string answer =
+    R"({"cmd":"NODE_CLUSTER","errno":null,"key":"k","ack":1,"data":null,)"
+    R"("sockname":{"address":"127.0.0.1","family":"IPv4","port":8888},"seq":0})"
+    "\n";
+const std::vector<std::string> cluster_lines{
+    R"({"cmd":"NODE_CLUSTER","act":"queryServer","index":0,"data":null,"address":"127.0.0.1","port":0,"addressType":4,"flags":0,"backlog":0,"seq":1})",
+    R"({"cmd":"NODE_CLUSTER","act":"queryServer","index":0,"data":"AA","address":null,"port":0,"addressType":6,"flags":1,"backlog":false,"seq":1})",
+    R"({"cmd":"NODE_CLUSTER","act":"queryServer","index":1,"data":null,"address":"/nowhere/x","port":-1,"addressType":-1,"backlog":1,"readableAll":true,"seq":1})",
+    R"({"cmd":"NODE_CLUSTER","act":"queryServer","index":0,"data":null,"address":null,"port":null,"addressType":null,"fd":0,"seq":1})",
+    R"({"cmd":"NODE_CLUSTER","act":"queryServer","index":0,"address":"","port":0,"addressType":"udp4","fd":-1,"seq":1})",
+    R"({"cmd":"NODE_CLUSTER","act":"listening","index":0,"data":null,"address":"127.0.0.1","port":1,"addressType":4,"seq":2})",
+    R"({"cmd":"NODE_CLUSTER","act":"close","key":"127.0.0.1:0:4:undefined:0","seq":3})",
+    R"({"cmd":"NODE_CLUSTER","act":"exitedAfterDisconnect","seq":4})",
+    R"({"cmd":"NODE_CLUSTER","ack":0,"accepted":true,"seq":5})",
+    R"({"cmd":"NODE_CLUSTER","act":"ended","ended":7,"seq":6})",
+    R"({"cmd":"NODE_CLUSTER","act":"newconn","key":"k","seq":1})",
+    R"({"cmd":"NODE_CLUSTER","act":"disconnect","seq":2})",
+    R"({"cmd":"NODE_CLUSTER","errno":0,"key":"k","ack":1,"data":null,"seq":0})",
+    R"({"cmd":"NODE_CLUSTER","errno":-98,"key":"k","ack":1,"data":null,"seq":0})",
+};
+
+std::string wrapped(const std::string& message)
+{
+    return R"({"cmd":"NODE_HANDLE","type":"net.Native","msg":)" + message + "}";
+}
+
 } // namespace
 
 int main(int, char** argv)
@@ -72,6 +100,15 @@ int main(int, char** argv)
                 write(folder / "channel", number++,
                       piece(order, line) + piece(0, "\"next\"\n") + piece(0x41, connection));
         }
+    number = 0;
+    for (const auto& line : cluster_lines) {
+        for (const int role : {1, 3, 5})
+            write(folder / "cluster", number++, static_cast<char>(role) + online + line + "\n");
+        for (const int order : {0, 1, 3, 5, 7, 0x81})
+            write(folder / "cluster", number++,
+                  std::string(1, '\0') + piece(0, answer) + piece(order, line + "\n") +
+                      piece(order, wrapped(line) + "\n"));
+    }
     number = 0;
     for (const auto& recipe : recipes)
         write(folder / "wide", number++, text_of(recipe));
