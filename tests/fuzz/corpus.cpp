@@ -48,6 +48,19 @@ const std::vector<recipe> recipes{
      {0, "1]}"}},
 };
 
+/// Events of a demo's, orders of a page's.
+constexpr const char* page_inputs[]{
+    R"({"v":1,"seq":0,"t_us":1,"pid":7,"role":"main","slot":null,"ev":"start","program":"cluster"})",
+    R"({"v":1,"seq":1,"t_us":2,"pid":7,"role":"main","slot":null,"ev":"strategy","how":"race","workers":4})",
+    R"({"v":1,"seq":2,"t_us":3,"pid":7,"role":"main","slot":null,"ev":"listening","address":"::1","port":80,"fd":8})",
+    R"({"v":1,"seq":3,"t_us":4,"pid":8,"role":"worker","slot":0,"ev":"accept","fd":9,"wakeups":0})",
+    R"({"action":"start","demo":"socket_fanout","mode":"all","workers":8,"delay":100,"respawn":true})",
+    R"({"action":"start","demo":"http_cluster","accept":"exclusive","workers":1})",
+    R"({"action":"load","count":500,"concurrency":256,"keep_alive":true})",
+    R"({"action":"kill","slot":7})",
+    R"({"action":"end"})",
+};
+
 std::string text_of(const recipe& from)
 {
     std::string text;
@@ -123,4 +136,7 @@ int main(int, char** argv)
             write(folder / "http", number++, size + request + "and what is behind it");
     for (const auto& example : http_cases::openings)
         write(folder / "http", number++, char{0x7f} + example.possible + example.rest);
+    number = 0;
+    for (const auto* text : page_inputs)
+        write(folder / "page", number++, text);
 }
