@@ -8,7 +8,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <asio/version.hpp>
+#include <cctype>
 #include <filesystem>
 #include <sstream>
 #include <stdexcept>
@@ -193,6 +195,19 @@ void add_service(CLI::App& command, const demo_description& description, demo_op
     command.add_flag("--respawn", options.respawn, "replace a worker that ends");
 }
 
+// It stands in a header, before a '/'.
+const CLI::Validator a_name(
+    [](std::string& text) -> std::string {
+        const auto is_allowed = [](unsigned char c) {
+            return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
+        };
+        if (!text.empty() && std::all_of(text.begin(), text.end(), is_allowed))
+            return "";
+        return "'" + text +
+               "' is no name for a host: letters, digits, '-', '.' and '_' are allowed";
+    },
+    "");
+
 void add_http(CLI::App& command, http::server_options& http)
 {
     add_milliseconds(command, "--headers-timeout", http.headers_timeout,
@@ -210,6 +225,11 @@ void add_http(CLI::App& command, http::server_options& http)
                     "then the connection is closed; 0: no limit")
         ->type_name("N")
         ->capture_default_str();
+    command
+        .add_option("--name", http.name,
+                    "of this host: each answer has the field Served-By: NAME/PID")
+        ->check(a_name)
+        ->type_name("NAME");
 }
 
 void parse(CLI::App& command, int argc, char** argv)
@@ -296,6 +316,8 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
             own.emplace_back("--ends-with-all");
         else
             own.insert(own.end(), {"--host", options.host, "--port", std::to_string(options.port)});
+        if (description.http && !http.name.empty())
+            own.insert(own.end(), {"--name", http.name});
         if (description.http)
             for (const auto& [flag, value] :
                  {std::pair<const char*, std::size_t>{"--headers-timeout",
@@ -334,6 +356,7 @@ child_options parse_child(int argc, char** argv, int unique_id)
     add_http(command, options.http);
     parse(command, argc, argv);
     options.accept = accepting_named(accept);
+    options.http.health_check = "/healthz";
     if (command.count("--delay") > 0) // else a web server answers at once
         options.http.delay = options.delay;
     return options;

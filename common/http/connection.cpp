@@ -193,7 +193,7 @@ void connection::process(std::string_view input)
         case parser::event::message:
             if (observing)
                 observing->request(socket_.get(), parser_->method(), parser_->target());
-            if (shared_.options.delay > 0ms)
+            if (shared_.options.delay > 0ms && !is_health_check())
                 call_handler_later();
             else
                 call_handler();
@@ -265,6 +265,11 @@ void connection::call_handler()
     writer_.begin(parser_->is_head_request(),
                   !client_is_done_ && ++requests_ != shared_.options.max_requests_per_socket,
                   !parser_->is_http_1_0());
+    if (is_health_check()) {
+        write_head(200, {{"Content-Type", "text/plain"}});
+        end("ok\n");
+        return give_back_parser();
+    }
     // If the handler throws, its response ends without end(): see abandon().
     const auto failed = [](const std::string& reason) {
         log_warning("http: the request handler threw: " + reason);
@@ -278,6 +283,16 @@ void connection::call_handler()
         failed("not a std::exception");
     }
     give_back_parser();
+}
+
+bool connection::is_health_check() const
+{
+    // [health]
+    const auto target = parser_->target();
+    return !shared_.options.health_check.empty() &&
+           target.substr(0, target.find('?')) == shared_.options.health_check &&
+           (parser_->method() == "GET" || parser_->is_head_request());
+    // [/health]
 }
 
 // --- leaving

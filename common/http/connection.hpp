@@ -88,6 +88,7 @@ private:
     void process(std::string_view input);
     void call_handler_later();
     void call_handler();
+    bool is_health_check() const;
     const server::upgrade_handler* who_takes_it() const;
     void leave();
     void give_back_parser();

@@ -18,7 +18,7 @@ connection_set::connection_set(asio::any_io_executor executor, server::request_h
               .options = options,
               .epoll = net::epoll_instance::of(executor),
               .ended = [this](std::size_t slot) { remove(slot); },
-              .fields = response_fields(options.keep_alive_timeout)},
+              .fields = response_fields(options.keep_alive_timeout, options.name)},
       sweep_timer_(executor),
       last_has_ended_(executor)
 {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
 
 namespace http {
 
@@ -41,6 +42,15 @@ struct server_options {
     /// How long a complete request waits before the handler is called: a slow application, to watch
     /// and to test.
     std::chrono::milliseconds delay{0};
+
+    /// What a proxy in front asks to learn whether this host is alive: "/healthz". A GET or HEAD of
+    /// it is answered 200 by the server itself, without `delay`, whatever its query is; the handler
+    /// does not see it. Empty: it is a target like any other.
+    std::string health_check{};
+
+    /// Of the host that this process runs on, say: each answer has the field `Served-By: NAME/PID`.
+    /// A token (RFC 9110 §5.6.2); empty: no field.
+    std::string name{};
 };
 
 } // namespace http

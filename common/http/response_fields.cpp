@@ -1,6 +1,10 @@
 #include "http/response_fields.hpp"
 
+#include "http/message.hpp"
+
 #include <cstdio>
+#include <stdexcept>
+#include <unistd.h>
 
 namespace http {
 
@@ -19,11 +23,22 @@ std::string http_date(std::time_t time)
     return {text, static_cast<std::size_t>(length)};
 }
 
+response_fields::response_fields(std::chrono::milliseconds keep_alive_timeout,
+                                 const std::string& name)
+    : keep_alive_timeout_(keep_alive_timeout)
+{
+    if (name.empty())
+        return;
+    if (!is_token(name))
+        throw std::invalid_argument("http: the name '" + name + "' is not for a header");
+    served_by_ = "Served-By: " + name + "/" + std::to_string(::getpid()) + "\r\n";
+}
+
 std::string_view response_fields::at(std::time_t now, bool keep_alive)
 {
     if (now != made_) {
         made_ = now;
-        const auto date = "Date: " + http_date(now) + "\r\n";
+        const auto date = served_by_ + "Date: " + http_date(now) + "\r\n";
         closing_ = date + "Connection: close\r\n";
         keeping_ = date + "Connection: keep-alive\r\n";
         if (keep_alive_timeout_ > std::chrono::milliseconds::zero())

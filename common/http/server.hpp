@@ -34,7 +34,7 @@ class connection_set;
 /// and `taken`, unless its connection ended before.
 struct server_counters {
     std::uint64_t connections = 0; ///< handed over
-    std::uint64_t answered = 0;    ///< requests the handler answered
+    std::uint64_t answered = 0;    ///< by the handler; and health checks
     std::uint64_t refused = 0;     ///< requests answered 4xx or 5xx without the handler's doing
     std::uint64_t taken = 0;       ///< connections that on_upgrade() or on_connect() has got
     std::uint64_t cut = 0;         ///< connections ended with a request under way, by drain_timeout
@@ -63,7 +63,8 @@ public:
     /// connection is closed, and a line is written on stderr.
     using upgrade_handler = std::function<void(const request&, unique_fd socket, std::string head)>;
 
-    /// Throws std::system_error when there is no descriptor for its epoll instance.
+    /// Throws std::system_error when there is no descriptor for its epoll instance, and
+    /// std::invalid_argument for a name that is no token.
     server(asio::any_io_executor executor, request_handler handler, server_options options = {});
     ~server(); ///< ends all connections at once; not in a handler, not after the io_context
     server(const server&) = delete;

@@ -183,6 +183,35 @@ TEST(HttpCluster, PassesItsHttpSettingsToTheWorkers)
     EXPECT_TRUE(half.read_to_end(milliseconds(3000)).starts_with("HTTP/1.1 408 "));
 }
 
+TEST(HttpCluster, SaysWhichHostHasAnsweredWhereItHasAName)
+{
+    for (const auto* demo : {"http_cluster", "cluster"}) {
+        running_demo named(demo, {"--name", "a.1", "--workers", "1"});
+        const auto field = "\r\nServed-By: a.1/" + std::to_string(named.workers[0]) + "\r\n";
+        running_demo nameless(demo, {"--workers", "1"});
+        for (const string target : {"/", "/healthz"}) {
+            const auto ask = [&](std::uint16_t port) {
+                auto peer = connect(port);
+                peer.send("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+                return peer.read_to_end();
+            };
+            EXPECT_NE(ask(named.port).find(field), string::npos) << demo << target;
+            EXPECT_EQ(ask(nameless.port).find("Served-By"), string::npos) << demo << target;
+            EXPECT_EQ(ask(nameless.port).ends_with("\r\n\r\nok\n"), target == "/healthz");
+        }
+    }
+}
+
+TEST(HttpCluster, ANameThatIsNoneForAHeaderIsRefused)
+{
+    for (const auto* program : {"http_cluster", "cluster"})
+        for (const string name : {"", "a b", "a/b", "a\r\nX: y", "\xc3\xa9"}) {
+            const auto refused = run({support::demo(program), "--port", "0", "--name", name});
+            EXPECT_EQ(refused.status, exited(2)) << name;
+            EXPECT_NE(refused.err.find("--name"), string::npos) << refused.err;
+        }
+}
+
 TEST(HttpClusterInTime, E6_IdleConnectionsDoNotDelayTheStop)
 {
     running_demo main("http_cluster");

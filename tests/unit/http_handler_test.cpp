@@ -36,6 +36,56 @@ TEST_F(HttpServer, AHandlerThatThrowsCosts500AndItsConnectionOnly)
     EXPECT_EQ(replies(other.received()).size(), 1u);
 }
 
+TEST_F(HttpServer, AHealthCheckIsAnsweredAtOnceAndNotByTheHandler)
+{
+    start({.delay = std::chrono::hours(1), .health_check = "/healthz"});
+    client peer = connect();
+    peer.send(get("/healthz") + get("/healthz?from=proxy") +
+              "HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n" +
+              get("/healthz", "Connection: close\r\n"));
+    settle();
+    const auto all = replies(peer.received(), [](std::size_t i) { return i == 2; });
+    ASSERT_EQ(all.size(), 4u);
+    for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(all[i].status, 200u);
+        EXPECT_EQ(all[i].body, i == 2 ? "" : "ok\n");
+        EXPECT_TRUE(all[i].has("Content-Length: 3"));
+    }
+    EXPECT_TRUE(peer.has_ended());
+    EXPECT_EQ(served, vector<string>{});
+    EXPECT_EQ(server->counters().answered, 4u);
+}
+
+TEST_F(HttpServer, WhatOnlyLooksLikeAHealthCheckIsForTheHandler)
+{
+    start({.health_check = "/healthz"});
+    client peer = connect();
+    peer.send("POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" + get("/healthz/") +
+              get("/Healthz") + get("/healthzz") + get("/?/healthz"));
+    settle();
+    EXPECT_EQ(served, (vector<string>{"POST /healthz", "GET /healthz/", "GET /Healthz",
+                                      "GET /healthzz", "GET /?/healthz"}));
+    start();
+    client other = connect();
+    other.send(get("/healthz"));
+    settle();
+    EXPECT_EQ(served.back(), "GET /healthz") << "nobody has asked for a health check";
+}
+
+TEST_F(HttpServer, ANameIsInEachAnswerItsOwnOnesToo)
+{
+    EXPECT_THROW(start({.name = "a\r\nX: y"}), std::invalid_argument);
+    start({.health_check = "/healthz", .name = "a"});
+    client peer = connect();
+    peer.send(get("/healthz") + get("/") + "GET  / HTTP/1.1\r\n\r\n");
+    settle();
+    const auto all = replies(peer.received());
+    ASSERT_EQ(all.size(), 3u);
+    EXPECT_EQ(all[2].status, 400u);
+    for (const auto& one : all)
+        EXPECT_TRUE(one.has("Served-By: a/" + std::to_string(::getpid()))) << one.head;
+}
+
 TEST_F(HttpServer, AnAnswerForWhichThereIsNoMemoryBecomes500)
 {
     start([&](const http::request& req, http::response res) {

@@ -1,7 +1,10 @@
-// Date, Connection and Keep-Alive, at any second.
+// Served-By, Date, Connection and Keep-Alive, at any second.
 #include "http/response_fields.hpp"
 
 #include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 
@@ -31,6 +34,17 @@ TEST(ResponseFields, SayNothingOfATimeoutThatIsNotThere)
     http::response_fields fields(0ms);
     EXPECT_EQ(fields.at(784111777, true), "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                                           "Connection: keep-alive\r\n");
+}
+
+TEST(ResponseFields, SayWhoServesWhereThereIsAName)
+{
+    http::response_fields fields(0ms, "a.b-c_1");
+    EXPECT_EQ(fields.at(784111777, false), "Served-By: a.b-c_1/" + std::to_string(::getpid()) +
+                                               "\r\n"
+                                               "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                                               "Connection: close\r\n");
+    for (const auto* name : {"a b", "a/b", "a\r\nX: y", "\xc3\xa9"})
+        EXPECT_THROW(http::response_fields(0ms, name), std::invalid_argument) << name;
 }
 
 TEST(ResponseFields, FollowTheClockForwardsAndBackwards)
