@@ -102,4 +102,4 @@ async function exercise(story, { preload, patience } = {}) {
   process.exitCode = wrong === undefined ? 0 : 1
 }
 
-module.exports = { exercise, same }
+module.exports = { answer, exercise, same }

@@ -18,7 +18,7 @@ const languages = {
 }
 
 const is_chapter = name => /(^|\/)\d\d-[^/]*\.md$/.test(name)
-const is_template_chapter = name => /(^|\/)(?:0[1-9]|10)-[^/]*\.md$/.test(name)
+const is_template_chapter = name => /(^|\/)(?:0[1-9]|1[02])-[^/]*\.md$/.test(name)
 
 function check_headings(document, report) {
   const name = path.basename(document.name)
@@ -79,9 +79,9 @@ function check_checkpoint(document, report) {
   if (opened !== closed) report(lines[0]?.line ?? 1, `${opened} times <details>, ${closed} times </details>`)
 }
 
-// The exercises of chapters 02 to 10, each with a hint and an answer folded below it, and with its folder.
+// The exercises of chapters 02 to 10 and 12, each with a hint and an answer folded below it, and with its folder.
 function check_exercises(document, report) {
-  const chapter = Number(path.basename(document.name).match(/^(0[2-9]|10)-/)?.[1])
+  const chapter = Number(path.basename(document.name).match(/^(0[2-9]|1[02])-/)?.[1])
   if (!chapter) return
   const prose = document.prose.filter(({ line }) => document.part(line) === 'Try this')
   const begins = number => prose.findIndex(({ text }) => text.startsWith(`<a id="${number}"></a>**${number} `))
