@@ -31,7 +31,12 @@ async function step(title, action = () => {}) {
   const began = performance.now()
   const also = await action(began)
   await pause(Math.max(0, began + long_enough - performance.now()))
-  const requests = await load.between(began, performance.now())
+  print(await load.between(began, performance.now()))
+  if (also) console.log(`  ${also}`)
+  await ask_by_hand()
+}
+
+function print(requests) {
   const { by_host, failed, worst } = summary(requests)
   for (const name of ['a', 'b']) {
     const workers = Object.entries(by_host[name] ?? {})
@@ -44,8 +49,6 @@ async function step(title, action = () => {}) {
     console.log(`  ${method.padEnd(4)} failed  ${String(those.length).padStart(4)}   of ${requests.filter(asked => asked.method === method).length}${those.length ? `, with ${why}` : ''}`)
   }
   console.log(`  worst ${String(Math.round(worst)).padStart(9)} ms`)
-  if (also) console.log(`  ${also}`)
-  await ask_by_hand()
 }
 
 // Our own client, as it would be typed.
