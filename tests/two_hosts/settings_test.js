@@ -37,6 +37,11 @@ test('without retry-on a killed host loses GETs', async t => {
   assert(failed(requests, 'GET').length > 0)
 })
 
+test('without redispatch a killed host loses GETs', async t => {
+  const { requests } = await lose(t, 'kill', without('option redispatch'))
+  assert(failed(requests, 'GET').length > 0)
+})
+
 test('without disable-l7-retry a POST is executed twice', async t => {
   const { two } = await lose(t, 'kill', without('http-request disable-l7-retry'))
   assert(two.posts_that_two_had().length > 0)
