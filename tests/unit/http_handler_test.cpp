@@ -38,7 +38,7 @@ TEST_F(HttpServer, AHandlerThatThrowsCosts500AndItsConnectionOnly)
 
 TEST_F(HttpServer, AHealthCheckIsAnsweredAtOnceAndNotByTheHandler)
 {
-    start({.delay = std::chrono::hours(1), .health_check = "/healthz"});
+    start(http::server_options{.delay = std::chrono::hours(1), .health_check = "/healthz"});
     client peer = connect();
     peer.send(get("/healthz") + get("/healthz?from=proxy") +
               "HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n" +
@@ -58,7 +58,7 @@ TEST_F(HttpServer, AHealthCheckIsAnsweredAtOnceAndNotByTheHandler)
 
 TEST_F(HttpServer, WhatOnlyLooksLikeAHealthCheckIsForTheHandler)
 {
-    start({.health_check = "/healthz"});
+    start(http::server_options{.health_check = "/healthz"});
     client peer = connect();
     peer.send("POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" + get("/healthz/") +
               get("/Healthz") + get("/healthzz") + get("/?/healthz"));
@@ -74,8 +74,8 @@ TEST_F(HttpServer, WhatOnlyLooksLikeAHealthCheckIsForTheHandler)
 
 TEST_F(HttpServer, ANameIsInEachAnswerItsOwnOnesToo)
 {
-    EXPECT_THROW(start({.name = "a\r\nX: y"}), std::invalid_argument);
-    start({.health_check = "/healthz", .name = "a"});
+    EXPECT_THROW(start(http::server_options{.name = "a\r\nX: y"}), std::invalid_argument);
+    start(http::server_options{.health_check = "/healthz", .name = "a"});
     client peer = connect();
     peer.send(get("/healthz") + get("/") + "GET  / HTTP/1.1\r\n\r\n");
     settle();
