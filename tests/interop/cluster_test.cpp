@@ -297,7 +297,8 @@ TEST(OurPrimary, NamesBunWhenAWorkerSpeaksAsBunDoes)
 {
     const string bun =
         R"(/bin/sh -c 'printf "\002{\"cmd\":\"NODE_CLUSTER\",\"act\":\"online\",\"seq\":0}\n" >&3; read line <&3')";
-    auto main = our_primary({"--workers", "2", "--child", demo("cluster_child"), "--child", bun});
+    auto main =
+        our_primary({"--workers", "2", "--child", quoted(demo("cluster_child")), "--child", bun});
     main.err_line("Bun's cluster is not understood here");
     ASSERT_TRUE(eventually([&] { return children(main.pid()).size() == 1; }));
     for (int i = 0; i < 4; ++i)
