@@ -273,12 +273,12 @@ TEST(HttpClusterInTime, E6_AnAnswerThatTakesTooLongDoesNotHoldUpTheStop)
         << "the drain's limit is 2 s";
 }
 
+// Whether the worker has read the request by then, or finds it among those who wait.
 TEST(HttpCluster, ADelayedAnswerIsGivenBeforeTheStop)
 {
     running_demo main("http_cluster", {"--workers", "1", "--delay", "700"});
     auto busy = connect(main.port);
     busy.send(request);
-    EXPECT_TRUE(eventually([&] { return unread_bytes(main.port) == 0; }));
     main.signal(SIGTERM);
     EXPECT_NE(busy.read_to_end().find("Connection: close"), string::npos);
     EXPECT_EQ(main.wait_exit(), exited(0));
