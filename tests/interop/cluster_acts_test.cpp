@@ -21,6 +21,13 @@ struct act {
     vector<string> events; ///< in any order: of the last two either may be the first
     int workers = 1;       ///< who all do it
     vector<string> policies{"rr", "none"};
+
+    /// Without the primary's knowledge.
+    bool ends_by_itself() const
+    {
+        return std::any_of(events.begin(), events.end(),
+                           [](const string& event) { return event.ends_with("not meant"); });
+    }
 };
 
 std::ostream& operator<<(std::ostream& out, const act& given)
@@ -57,7 +64,6 @@ const vector<act> acts{
      .policies = {"rr"}}, // Node's primary forgets it when it shares the socket
     {"serves_on_a_path", {there, R"(message "served")", stop, left}},
     {"has_ipv6_only", {"listening on :: that port", here, stop, left}},
-    {"finds_its_own_port_taken", {here, R"(message "EADDRINUSE")", stop, left}},
     {"finds_no_such_address", {R"(message "EADDRNOTAVAIL")", stop, left}},
     {"knows_itself", {R"(message {"id":1,"environment":false})", stop, left}},
     {"exits_at_once", {"exit 42 not meant"}},
@@ -69,6 +75,11 @@ const vector<act> acts{
     {"gives_its_sockets_away",
      {here, R"(message "a socket")", R"(message "a socket")", R"(message "served by the primary")",
       R"(message "served by the primary")", stop, left}},
+};
+
+// With Node 22's primary this is an assertion that fails, or a wait without end.
+const vector<act> acts_of_our_primary{
+    {"finds_its_own_port_taken", {here, R"(message "EADDRINUSE")", stop, left}},
 };
 
 const vector<act> acts_of_ours{
@@ -90,6 +101,11 @@ string name_of(const testing::TestParamInfo<cast>& test)
 INSTANTIATE_TEST_SUITE_P(, ClusterActs,
                          testing::Combine(testing::Bool(), testing::Bool(),
                                           testing::ValuesIn(acts)),
+                         name_of);
+
+INSTANTIATE_TEST_SUITE_P(OfOurPrimary, ClusterActs,
+                         testing::Combine(testing::Values(false), testing::Bool(),
+                                          testing::ValuesIn(acts_of_our_primary)),
                          name_of);
 
 INSTANTIATE_TEST_SUITE_P(OfOurs, ClusterActs,
@@ -130,6 +146,12 @@ TEST_P(ClusterActs, AreToldTheSameWayWhoeverPlays)
             expected.insert(expected.end(), what.events.begin(), what.events.end());
             expected.insert(expected.end(), {"online", "disconnect"});
         }
+        // A Node 24 primary that hears of a worker's exit first may look at the channel no more.
+        if (node_primary && what.ends_by_itself())
+            for (auto* all : {&said, &expected}) {
+                std::erase(*all, "disconnect");
+                std::erase(*all, "all have gone");
+            }
         std::sort(said.begin(), said.end());
         std::sort(expected.begin(), expected.end());
         EXPECT_EQ(said, expected) << policy << "\n" << result.out << result.err;

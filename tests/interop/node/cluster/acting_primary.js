@@ -46,4 +46,5 @@ cluster.on('exit', (worker, code, signal) => {
   console.log('exit', signal ?? code, worker.exitedAfterDisconnect ? 'meant' : 'not meant')
   if (++exits === workers) stop()
 })
-for (let i = 0; i < workers; ++i) cluster.fork()
+// EPIPE: the worker has gone, and its channel has not been looked at yet.
+for (let i = 0; i < workers; ++i) cluster.fork().on('error', error => { if (error.code !== 'EPIPE') throw error })
