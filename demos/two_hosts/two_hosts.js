@@ -88,32 +88,23 @@ async function stay() {
   await new Promise(() => {}) // Ctrl-C ends the process
 }
 
+// A step of which the proxy says that host a is up, or down, because of it.
+const noticed = (title, state, happen) => step(title, async began => {
+  const says = proxy.tells(state, 'a', began, 5000)
+  await happen()
+  return in_words(`a is ${state.toLowerCase()}`, await says)
+})
+
 async function story(demo) {
   await begin(demo)
   load = new Load(port, clients)
 
   await step('1. Both hosts serve; every third request is a POST')
   await step(`2. kill -9 ${a.workers[0]}: a worker of host a`, () => { process.kill(a.workers[0], 'SIGKILL') })
-  await step('3. Host a is lost: all its processes, at once', async began => {
-    const down = proxy.tells('DOWN', 'a', began, 5000)
-    await a.kill()
-    return in_words('a is down', await down)
-  })
-  await step('4. Host a is started again', async began => {
-    const up = proxy.tells('UP', 'a', began, 5000)
-    await a.serve(demo, ...serving)
-    return in_words('a is up', await up)
-  })
-  await step('5. The cable to host a is pulled', async began => {
-    const down = proxy.tells('DOWN', 'a', began, 5000)
-    await a.pull()
-    return in_words('a is down', await down)
-  })
-  await step('6. The cable is back', async began => {
-    const up = proxy.tells('UP', 'a', began, 5000)
-    await a.plug()
-    return in_words('a is up', await up)
-  })
+  await noticed('3. Host a is lost: all its processes, at once', 'DOWN', () => a.kill())
+  await noticed('4. Host a is started again', 'UP', () => a.serve(demo, ...serving))
+  await noticed('5. The cable to host a is pulled', 'DOWN', () => a.pull())
+  await noticed('6. The cable is back', 'UP', () => a.plug())
   await load.stop()
   const counts = new Map()
   for (const { method, target } of [...a.requests, ...b.requests])

@@ -13,6 +13,18 @@ for (const demo of ['cluster', 'http_cluster'])
     const no_get_failed = requests => assert.deepStrictEqual(failed(requests, 'GET'), [])
     const is_noticed = ms => assert(ms !== null && ms < 1000, `marked down after ${ms} ms`)
 
+    // A loss of host a, and what was asked meanwhile.
+    const expect_noticed = async lose => {
+      const { result, requests } = await two.during(async began => {
+        const down = proxy.tells('DOWN', 'a', began, 5000)
+        await lose()
+        return down
+      })
+      is_noticed(result)
+      no_get_failed(requests)
+      return requests
+    }
+
     // From `began` on: back in the rotation, with its share of what begins in the rest of 3 s.
     const has_its_share = async (began, is_up) => {
       const up = await is_up
@@ -37,13 +49,7 @@ for (const demo of ['cluster', 'http_cluster'])
 
     await t.test('a lost host costs no GET, and is noticed within a second', async () => {
       await two.a_is_busy()
-      const { result, requests } = await two.during(async began => {
-        const down = proxy.tells('DOWN', 'a', began, 5000)
-        await a.kill()
-        return down
-      })
-      is_noticed(result)
-      no_get_failed(requests)
+      const requests = await expect_noticed(() => a.kill())
       const had = two.who_had()
       for (const post of failed(requests, 'POST')) assert.deepStrictEqual(had(post).filter(worker => worker.startsWith('b/')), [])
     })
@@ -60,13 +66,7 @@ for (const demo of ['cluster', 'http_cluster'])
 
     await t.test('a pulled cable costs no GET, and is noticed within a second', async () => {
       await two.a_is_busy()
-      const { result, requests } = await two.during(async began => {
-        const down = proxy.tells('DOWN', 'a', began, 5000)
-        await a.pull()
-        return down
-      })
-      is_noticed(result)
-      no_get_failed(requests)
+      await expect_noticed(() => a.pull())
     })
 
     await t.test('and when the cable is back, so is the host, within three seconds', async () => {
