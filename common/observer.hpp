@@ -62,6 +62,13 @@ public:
     /// One has been read and acknowledged.
     virtual void received(bool /*is_server*/, int /*fd*/, std::size_t /*bytes*/) noexcept {}
 
+    /// One line has been written or read, without its end; `fd`: what came or went with it, or -1.
+    /// This one may close the channel.
+    virtual void line_crossed(bool /*outgoing*/, pid_t /*peer*/, std::string_view /*line*/,
+                              int /*fd*/) noexcept
+    {
+    }
+
     // ---- HTTP -----------------------------------------------------------------------------------
 
     /// A whole request is there, or, as a client, is sent now.

@@ -1,11 +1,13 @@
 #include "app/demo.hpp"
 
+#include "app/conversations.hpp"
 #include "app/environment.hpp"
 #include "app/events.hpp"
 #include "app/orders.hpp"
 #include "app/orphans.hpp"
 #include "app/signals.hpp"
 #include "app/terminal.hpp"
+#include "app/trace.hpp"
 #include "app/typed.hpp"
 #include "event.hpp"
 #include "ipc/parent.hpp"
@@ -35,25 +37,13 @@ using asio::awaitable;
 
 namespace {
 
-constexpr std::chrono::seconds drain_limit{2};
-
-// For whoever reads our output to take what is left. A worker has less: its main waits for it.
+// For whoever reads our output to take what is left.
 constexpr std::chrono::milliseconds main_patience{500};
-constexpr std::chrono::milliseconds worker_patience{50};
-
-std::size_t open_conversations = 0; // begun with spawn() and not ended
 
 /// A failure with its whole message for the user.
 struct user_error : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
-
-void warn(const char* what)
-{
-    static once_a_second may_warn;
-    if (may_warn())
-        note("[" + std::to_string(::getpid()) + "] connection: " + what);
-}
 
 class demo_process : public demo {
 public:
@@ -90,7 +80,7 @@ public:
             // What spawn() has begun may end, as in a child; the signals keep being heard
             // meanwhile.
             const auto deadline = std::chrono::steady_clock::now() + drain_limit;
-            while (open_conversations > 0 && context_.run_one_until(deadline) > 0) {
+            while (open_conversations() > 0 && context_.run_one_until(deadline) > 0) {
             }
             return has_failed_ ? failed : ok;
         }
@@ -142,7 +132,6 @@ public:
         result.ack_timeout = options_.ack_timeout;
         result.in_flight = options_.in_flight;
         result.respawn = options_.respawn;
-        result.trace = options_.trace;
         if (options_.json && options_.own_children)
             result.on_report = take_report;
         if (!description_.policies.empty())
@@ -395,7 +384,9 @@ int run_demo(int argc, char** argv, const demo_description& description,
         auto options = parse_demo(argc, argv, description);
         check_waiting();
         if (options.json)
-            begin_events("main");
+            begin_events("main", options.name);
+        if (options.trace)
+            begin_trace();
         tell_the_beginning(description, options);
         code = demo_process(description, std::move(options)).run(story);
     } catch (const exit_now& now) {
@@ -405,117 +396,6 @@ int run_demo(int argc, char** argv, const demo_description& description,
     }
     tell("stop", {{"code", code}});
     return end_output(description.name, code, main_patience);
-}
-
-// The channel stays until all has been told; the process would wait for its end.
-static void end_reporting(asio::io_context& context, reporter& reports)
-{
-    const auto deadline = std::chrono::steady_clock::now() + drain_limit;
-    while (open_conversations > 0 && context.run_one_until(deadline) > 0) {
-    }
-    const auto is_read = std::make_shared<bool>(false); // at the limit nobody waits for it
-    asio::co_spawn(context, reports.end(), [is_read](std::exception_ptr) { *is_read = true; });
-    while (!*is_read && context.run_one_until(deadline) > 0) {
-    }
-}
-
-static int
-child_exit_code(int argc, char** argv,
-                const std::function<awaitable<void>(const child_options&, ipc::channel&)>& story)
-{
-    int exit_code = cannot_start; // until it has to wait for its parent
-    try {
-        prepare_environment(service_output);
-        check_waiting();
-        const char* unique_id = std::getenv("NODE_UNIQUE_ID"); // it goes with the channel
-        const int id = unique_id ? std::atoi(unique_id) : 0;
-        asio::io_context context{1};
-        std::optional<ipc::channel> parent;
-        try {
-            parent.emplace(ipc::connect_to_parent(context.get_executor()));
-        } catch (const ipc::error& error) {
-            const std::string own = argv[0];
-            note(own + ": " + error.what() + "\n  this program is a worker: " + typed_main(own) +
-                 " starts it and leaves it a channel");
-            return bad_usage;
-        }
-        const auto options = parse_child(argc, argv, id);
-        std::optional<reporter> reports;
-        if (options.reports) {
-            reports.emplace(context.get_executor(), *parent);
-            parent->allow_half_open();
-        }
-
-        std::exception_ptr failure;
-        bool finished = false;
-        asio::co_spawn(context, story(options, *parent), [&](std::exception_ptr error) {
-            failure = error;
-            finished = true;
-        });
-        context.poll();
-        if (!failure)
-            exit_code = failed;
-        net::epoll_instance::run_until(context, [&] { return finished; });
-        if (failure)
-            std::rethrow_exception(failure);
-        // The conversations that are open may end; an idle process leaves at once.
-        if (reports)
-            end_reporting(context, *reports);
-        parent->close();
-        context.run_for(drain_limit);
-        return ok;
-    } catch (const exit_now& now) {
-        return now.code;
-    } catch (const ipc::channel_closed&) { // while it asked for something: whoever hung up knows
-        return ok;
-    } catch (const std::exception& error) {
-        note("worker " + std::to_string(::getpid()) + ": " + error.what());
-        return exit_code;
-    }
-}
-
-int run_child(int argc, char** argv,
-              std::function<awaitable<void>(const child_options&, ipc::channel&)> story)
-{
-    const int code = child_exit_code(argc, argv, story);
-    end_output(argv[0], code, worker_patience); // whether it could be written is main's to judge
-    return code;
-}
-
-awaitable<void> end_service(net::server& server, const child_options& options)
-{
-    if (options.ends_with_all)
-        co_await server.close_for_all();
-    else
-        server.close();
-}
-
-void spawn(asio::any_io_executor executor, awaitable<void> conversation)
-{
-    ++open_conversations;
-    asio::co_spawn(executor, std::move(conversation), [](std::exception_ptr failure) {
-        --open_conversations;
-        try {
-            if (failure)
-                std::rethrow_exception(failure);
-        } catch (const std::system_error& error) {
-            // The client has gone, or another process has ended the connection: daily life, no
-            // failure.
-            if (!net::means_peer_has_gone(error.code()))
-                warn(error.what());
-        } catch (const ipc::channel_closed&) { // whoever watches the worker has said so
-        } catch (const std::exception& error) {
-            warn(error.what());
-        }
-    });
-}
-
-awaitable<void> delay(std::chrono::milliseconds time)
-{
-    if (time == time.zero())
-        co_return;
-    asio::steady_timer timer(co_await asio::this_coro::executor, time);
-    co_await timer.async_wait(asio::use_awaitable);
 }
 
 } // namespace app

@@ -27,7 +27,9 @@ namespace app {
 ///
 /// Nothing waits for whoever reads stdout: where a service's lines are dropped, the event `dropped`
 /// says how many.
-void begin_events(const std::string& role);
+///
+/// `host`: what each event has in the field `host`; empty: none has it.
+void begin_events(const std::string& role, const std::string& host = {});
 
 struct event_field {
     std::string_view name;

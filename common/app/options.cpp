@@ -11,10 +11,8 @@
 #include <algorithm>
 #include <asio/version.hpp>
 #include <cctype>
-#include <filesystem>
 #include <sstream>
 #include <stdexcept>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 namespace app {
@@ -71,23 +69,8 @@ std::string help(const CLI::App& command)
            help_options(options, columns(STDOUT_FILENO));
 }
 
-// What may be a host. "[::1]" is how URLs and ready lines write ::1. Without a description of its
-// own, as above.
-std::string make_host(std::string& text)
-{
-    if (text.size() > 2 && text.front() == '[' && text.back() == ']')
-        text = text.substr(1, text.size() - 2);
-    if (text.empty())
-        return "a name or an address is needed, localhost say";
-    if (text.find('/') != text.npos)
-        return "'" + text + "' is more than a host: a name or an address is needed";
-    const auto colon = text.find(':');
-    if (colon != text.npos && text.find(':', colon + 1) == text.npos)
-        return "'" + text + "' is a host and a port: that is --port";
-    return "";
-}
-
-const CLI::Validator a_host(make_host, "");
+// Without a description of its own, as above.
+const CLI::Validator a_host(as_host, "");
 
 void add_common(CLI::App& command)
 {
@@ -226,8 +209,10 @@ void add_http(CLI::App& command, http::server_options& http)
         ->type_name("N")
         ->capture_default_str();
     command
-        .add_option("--name", http.name,
-                    "of this host: each answer has the field Served-By: NAME/PID")
+        .add_option(
+            "--name", http.name,
+            "of this host: each answer has the field Served-By: NAME/PID, each event of --json "
+            "the field host")
         ->check(a_name)
         ->type_name("NAME");
 }
@@ -284,6 +269,7 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
     if (description.http)
         add_http(command, http);
     parse(command, argc, argv);
+    options.name = http.name;
 
     for (const auto& child : children) {
         std::string mistake;
@@ -451,19 +437,6 @@ live_options parse_live(int argc, char** argv)
         ->excludes(replay);
     parse(command, argc, argv);
     return options;
-}
-
-std::string own_executable()
-{
-    std::error_code error;
-    const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
-    if (!error)
-        return path.string();
-    // What execve(2) was given, not what we were told (getauxval(3)).
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): it is a number there
-    const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
-    const auto resolved = std::filesystem::canonical(executed, error);
-    return error ? std::filesystem::absolute(executed).string() : resolved.string();
 }
 
 } // namespace app

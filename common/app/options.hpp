@@ -48,6 +48,7 @@ struct demo_options {
     std::string accept; ///< how our own children share a listening socket
     bool trace = false;
     bool json = false;           ///< events on stdout
+    std::string name;            ///< of this host, for them
     bool parent_signals = false; ///< our parent says whom to signal (orders.hpp)
     bool quiet = false;
     std::chrono::milliseconds ack_timeout{5000};
@@ -99,8 +100,5 @@ demo_options parse_demo(int argc, char** argv, const demo_description& descripti
 child_options parse_child(int argc, char** argv, int unique_id);
 client_options parse_client(int argc, char** argv, const std::string& name, bool http);
 live_options parse_live(int argc, char** argv);
-
-/// The path of this process's executable, whatever argv[0] says, and without /proc too.
-std::string own_executable();
 
 } // namespace app

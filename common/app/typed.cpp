@@ -1,11 +1,10 @@
 #include "app/typed.hpp"
 
-#include "app/options.hpp"
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
+#include <sys/auxv.h>
 #include <system_error>
 #include <unistd.h>
 #include <vector>
@@ -82,6 +81,19 @@ std::string in_folder(const fs::path& folder, const std::string& name)
 }
 
 } // namespace
+
+std::string own_executable()
+{
+    std::error_code error;
+    const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (!error)
+        return path.string();
+    // What execve(2) was given, not what we were told (getauxval(3)).
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): it is a number there
+    const auto* executed = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+    const auto resolved = std::filesystem::canonical(executed, error);
+    return error ? std::filesystem::absolute(executed).string() : resolved.string();
+}
 
 std::string typed_self(const std::string& argv0)
 {

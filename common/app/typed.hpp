@@ -5,6 +5,9 @@
 
 namespace app {
 
+/// The path of this process's executable, whatever argv[0] says, and without /proc too.
+std::string own_executable();
+
 /// How to type this very program here, in the user's folder: as he has typed it (`argv0`), where
 /// that leads to it, be it through PATH or a symbolic link; else its path.
 std::string typed_self(const std::string& argv0);

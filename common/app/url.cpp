@@ -116,4 +116,18 @@ std::string to_string(const std::string& host, std::uint16_t port)
     return (is_v6_address ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+std::string as_host(std::string& text)
+{
+    if (text.size() > 2 && text.front() == '[' && text.back() == ']')
+        text = text.substr(1, text.size() - 2);
+    if (text.empty())
+        return "a name or an address is needed, localhost say";
+    if (text.find('/') != text.npos)
+        return "'" + text + "' is more than a host: a name or an address is needed";
+    const auto colon = text.find(':');
+    if (colon != text.npos && text.find(':', colon + 1) == text.npos)
+        return "'" + text + "' is a host and a port: that is --port";
+    return "";
+}
+
 } // namespace app

@@ -22,6 +22,10 @@ struct url {
 /// for one with a user name (RFC 9110 §4.2.4), and for https://.
 url parse_url(std::string_view text);
 
+/// What was typed as a host: takes off the brackets of "[::1]", which is how URLs and ready lines
+/// write ::1. Returns what is wrong with it, for the user, or "".
+std::string as_host(std::string& text);
+
 /// A host and a port in one word, "localhost:8888", "[::1]:8888": as a URL has them, and an error.
 std::string to_string(const std::string& host, std::uint16_t port);
 

@@ -34,11 +34,11 @@ accepting::accepting(asio::any_io_executor executor, const query& asked,
 
 void accepting::add(const member_ptr& worker, const answer_to& asked)
 {
+    all_.push_back(worker); // first: while it is answered, it may turn out to have closed it
+    free_.push_back(worker);
     worker->talk.say(
         answer(worker->talk.next(), asked.seq,
                {.key = key_, .data = asked.data, .name = name_, .wants_ended = wants_ended()}));
-    all_.push_back(worker);
-    free_.push_back(worker);
     distribute();
 }
 
@@ -63,6 +63,7 @@ void accepting::take(net::accepted& connection)
 // once, and change the list: so it is looked through from its beginning again.
 void accepting::distribute()
 {
+    const auto self = shared_from_this(); // what a worker is sent may be its end, and ours
     for (auto one = waiting_.begin(); one != waiting_.end();) {
         const auto has_refused = [&](const auto& worker) {
             return one->refused_by.contains(worker->id);
@@ -132,10 +133,17 @@ awaitable<void> accepting::drain()
         [this] { return (waiting_.empty() || all_.empty()) && under_way_ == 0; });
 }
 
+void accepting::close()
+{
+    server_.release().reset();
+    (void)net::bound_socket(std::move(socket_)); // the path
+    close_waiting();
+}
+
 awaitable<void> accepting::end()
 {
     const auto self = shared_from_this();
-    server_.release().reset();
+    close();
     co_await changed_.wait_until([this] { return under_way_ == 0; });
     close_waiting();
 }

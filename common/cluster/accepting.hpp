@@ -38,6 +38,7 @@ public:
     void add(const member_ptr& worker, const answer_to& asked) override;
     void remove(const member_ptr& worker) override;
     bool has_workers() const override { return !all_.empty(); }
+    void close() override;
     asio::awaitable<void> drain() override;
     asio::awaitable<void> end() override;
     std::optional<socket_name> name() const override { return name_; }

@@ -55,7 +55,7 @@ asio::awaitable<answered> intercom::answer_to(std::shared_ptr<question> asked)
 {
     co_await asked->settled.wait_until([&] { return asked->answer || ended_; });
     if (!asked->answer)
-        throw ipc::channel_closed();
+        throw ipc::channel_closed(true);
     co_return std::move(*asked->answer);
 }
 

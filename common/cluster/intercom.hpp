@@ -41,12 +41,15 @@ public:
     asio::awaitable<void> say(ipc::value body, ipc::handle& object);
 
     /// Asks, and waits for the answer to number `seq`. Throws ipc::channel_closed when the channel
-    /// ends before it comes.
+    /// ends before it comes; if it says so, the question has not been sent.
     asio::awaitable<answered> ask(std::uint64_t seq, ipc::value body);
 
     /// The same with a descriptor. Ownership as in say(); when this throws, the peer may have got
     /// its copy or not.
     asio::awaitable<answered> ask(std::uint64_t seq, ipc::value body, ipc::handle& object);
+
+    /// Has the answer to number `seq` neither been read nor become impossible?
+    bool awaits(std::uint64_t seq) const { return open_.contains(seq); }
 
     /// The channel has ended: nothing that is asked will be answered.
     void end();

@@ -5,6 +5,7 @@
 #include "ipc/child_process.hpp"
 
 #include <asio/any_io_executor.hpp>
+#include <asio/steady_timer.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +28,7 @@ struct member {
         : id(its_id),
           slot(its_slot),
           child(std::move(its_child)),
+          time_to_leave(executor),
           talk(std::move(executor), child->channel, std::move(take))
     {
     }
@@ -46,7 +48,9 @@ struct member {
     std::uint64_t given = 0;
     std::uint64_t ended = 0;
     bool reports = false;
-    std::set<std::string> keys; ///< of the servers that it has
+    std::set<std::string> keys;   ///< of the servers that it has
+    std::set<std::string> closed; ///< of those that it has closed, and not asked for another since
+    asio::steady_timer time_to_leave; ///< since it has closed one: then it is taken to stay
     intercom talk;
 };
 

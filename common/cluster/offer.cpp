@@ -4,9 +4,14 @@
 #include "observer.hpp"
 #include "workers/pool.hpp"
 
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <system_error>
 #include <utility>
 
@@ -17,20 +22,35 @@ using workers::handed;
 
 namespace {
 
+// Nobody is overdue while it is we who do not read: we were stopped (SIGSTOP), or in a slow
+// handler. So what we come late is given back, and what has arrived by then is read first.
+awaitable<void> kill_if_overdue(std::shared_ptr<workers::pool> pool, member_ptr worker,
+                                std::uint64_t seq, std::chrono::steady_clock::duration late)
+{
+    asio::steady_timer moment(co_await asio::this_coro::executor, late);
+    co_await moment.async_wait(asio::use_awaitable);
+    if (worker->talk.awaits(seq))
+        pool->kill(*worker->child, "has answered no connection for " +
+                                       std::to_string(pool->given().ack_timeout.count()) + " ms");
+}
+
 awaitable<handed> ask(std::shared_ptr<workers::pool> pool, member_ptr worker, std::string key,
                       ipc::handle& connection)
 {
-    asio::steady_timer deadline(co_await asio::this_coro::executor);
+    const auto executor = co_await asio::this_coro::executor;
+    const auto seq = worker->talk.next();
+    asio::steady_timer deadline(executor);
     if (const auto limit = pool->given().ack_timeout; limit.count() > 0) {
         deadline.expires_after(limit);
-        deadline.async_wait([pool, child = worker->child, limit](std::error_code cancelled) {
-            if (!cancelled)
-                pool->kill(*child, "has answered no connection for " +
-                                       std::to_string(limit.count()) + " ms");
+        deadline.async_wait([=, due = deadline.expiry()](std::error_code cancelled) {
+            if (!cancelled && worker->talk.awaits(seq))
+                asio::co_spawn(
+                    executor,
+                    kill_if_overdue(pool, worker, seq, std::chrono::steady_clock::now() - due),
+                    asio::detached);
         });
     }
     try {
-        const auto seq = worker->talk.next();
         const auto reply = co_await worker->talk.ask(seq, new_connection(seq, key), connection);
         if (!reply.said.accepted)
             co_return handed::refused;
@@ -38,7 +58,9 @@ awaitable<handed> ask(std::shared_ptr<workers::pool> pool, member_ptr worker, st
             observing->closing_copy(connection.native_handle());
         connection.close();
         co_return handed::over;
-    } catch (const ipc::channel_closed&) {
+    } catch (const ipc::channel_closed& closed) {
+        if (!closed.may_have_arrived())
+            co_return handed::back;
     } catch (const ipc::error&) { // it has no room for a descriptor, or reads nothing
         co_return handed::refused;
     }

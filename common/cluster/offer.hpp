@@ -18,7 +18,8 @@ namespace cluster {
 
 /// Sends it (newconn) as one for the server `key`, and waits until it is certain who has it; the
 /// books of `pool` say so, but for a refusal, which settles nothing. A worker whose answer takes
-/// longer than the pool's ack_timeout is killed, and so has none.
+/// longer than the pool's ack_timeout is killed, and so has none; time in which we read nothing is
+/// ours.
 ///
 /// Ownership: afterwards `connection` is closed (handed::over), or ours as before (all others).
 /// Never throws for what a worker does.

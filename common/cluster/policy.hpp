@@ -37,7 +37,9 @@ class policy {
 public:
     virtual ~policy() = default;
 
-    /// A worker that does not have it has asked for this server: answers it.
+    /// A worker that does not have it has asked for this server: answers it. Meanwhile its last
+    /// words may be read, and remove() be called: so the caller holds the policy. Throws
+    /// std::system_error, and has said nothing, for want of a descriptor.
     virtual void add(const member_ptr& worker, const answer_to& asked) = 0;
 
     /// It has closed its server, or is leaving, or gone; harmless when it never had it.
@@ -45,6 +47,10 @@ public:
 
     /// Is there anybody?
     virtual bool has_workers() const = 0;
+
+    /// Nobody has it, and nobody will: its address is free at once, and what waits is closed. What
+    /// is under way goes on.
+    virtual void close() = 0;
 
     /// No new connection can begin; completes when those that have begun are a worker's, or none is
     /// left to take them.

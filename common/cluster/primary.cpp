@@ -6,11 +6,9 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <map>
 #include <numeric>
 #include <stdexcept>
@@ -22,23 +20,6 @@ namespace cluster {
 using asio::awaitable;
 using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
-
-namespace {
-
-// Each costs a descriptor here: what a worker asks for must not use up the primary's.
-constexpr std::size_t max_servers_of_a_worker = 64;
-
-address_info where(const query& server)
-{
-    return {server.address.value_or("::"), server.port};
-}
-
-worker_info info(const member& worker)
-{
-    return {worker.id, worker.child->pid(), worker.exited_after_disconnect};
-}
-
-} // namespace
 
 // ---- the workers' lives -------------------------------------------------------------------------
 
@@ -73,6 +54,11 @@ void primary::state::watch()
                 if (const auto self = weak.lock())
                     self->exited(child, status);
             },
+        .emptied =
+            [weak] {
+                if (const auto self = weak.lock())
+                    self->close_what_nobody_has();
+            },
     });
 }
 
@@ -105,6 +91,8 @@ void primary::state::started(std::size_t slot, std::shared_ptr<ipc::child_proces
                                  });
     *place = worker;
     members_.push_back(worker);
+    if (is_stopping) // forked because another one has ended, say
+        leave(worker);
 }
 
 void primary::state::disconnected(const ipc::child_process& child)
@@ -115,7 +103,8 @@ void primary::state::disconnected(const ipc::child_process& child)
     worker->state = worker_state::dead;
     worker->talk.end();
     for (const auto& key : std::set(worker->keys))
-        remove(worker, key, !worker->exited_after_disconnect);
+        remove(worker, key);
+    close_what_nobody_has(); // be it that it has refused to have it
     changed.notify();
     if (on_disconnect)
         on_disconnect(info(*worker));
@@ -174,6 +163,7 @@ void primary::state::take(const member_ptr& worker, message said)
         if (!first_address_)
             first_address_ = address;
         worker->state = std::max(worker->state, worker_state::listening);
+        pool->count(*worker->child, false);
         changed.notify();
         if (on_listening)
             on_listening(info(*worker), address);
@@ -189,72 +179,6 @@ void primary::state::take(const member_ptr& worker, message said)
     }
 }
 
-void primary::state::query_server(const member_ptr& worker, const message& asked, bool is_second)
-{
-    if (!asked.seq || worker->state >= worker_state::leaving || worker->exited_after_disconnect)
-        return; // on its way out; Node does not answer either
-    const auto& wanted = asked.server;
-    if (wanted.is_udp()) {
-        if (pool->given().log)
-            pool->given().log("worker " + std::to_string(worker->child->pid()) +
-                              " asks for a UDP socket, which this cluster does not share: "
-                              "ENOTSUP");
-        return refuse(worker, asked, std::make_error_code(std::errc::not_supported));
-    }
-    const auto key = wanted.key();
-    if (worker->keys.contains(key)) // Node's primary dies of that (a failed assertion)
-        return refuse(worker, asked, std::make_error_code(std::errc::address_in_use));
-    if (worker->keys.size() >= max_servers_of_a_worker)
-        return refuse(worker, asked, std::make_error_code(std::errc::too_many_files_open));
-    auto found = servers_.find(key);
-    if (found == servers_.end()) {
-        try {
-            found =
-                servers_.emplace(key, asked_for{make_policy(how, executor, wanted, pool)}).first;
-        } catch (const std::system_error& error) {
-            if (error.code() != std::errc::address_in_use || is_second)
-                return refuse(worker, asked, error.code());
-            // By a server of ours that has just been closed, perhaps: a copy of it is here as long
-            // as whoever has sent it has not heard of its arrival, which is in the queue.
-            return asio::post(executor, [self = shared_from_this(), worker, asked] {
-                self->query_server(worker, asked, true);
-            });
-        }
-    }
-    auto& given = found->second;
-    if (given.data.empty() || given.data == "null")
-        given.data = wanted.data;
-    worker->keys.insert(key);
-    given.policy->add(worker, {*asked.seq, given.data});
-}
-
-void primary::state::refuse(const member_ptr& worker, const message& asked, std::error_code error)
-{
-    if (on_refused && !on_refused(info(*worker), where(asked.server), error))
-        return;
-    worker->talk.say(answer(worker->talk.next(), *asked.seq,
-                            {.error = error.value(), .key = asked.server.key()}));
-}
-
-void primary::state::close(const member_ptr& worker, const std::string& key)
-{
-    if (worker->keys.contains(key))
-        remove(worker, key, worker->state == worker_state::leaving);
-}
-
-// A server that nobody has any more is closed, unless somebody will come for it.
-void primary::state::remove(const member_ptr& worker, const std::string& key, bool may_come_again)
-{
-    worker->keys.erase(key);
-    const auto found = servers_.find(key);
-    if (found == servers_.end())
-        return;
-    const auto policy = found->second.policy;
-    policy->remove(worker);
-    if (!policy->has_workers() && !(may_come_again && pool->given().respawn && !pool->stopping()))
-        servers_.erase(found);
-}
-
 // ---- leaving ------------------------------------------------------------------------------------
 
 // First out of all rotations, then told: what has been sent to it before is before it there, too.
@@ -264,10 +188,11 @@ void primary::state::leave(const member_ptr& worker)
         return;
     worker->state = worker_state::leaving;
     worker->exited_after_disconnect = true;
-    for (const auto& [key, one] : servers_)
+    for (const auto& [key, one] : std::map(servers_)) // others may get what waits, and end of it
         one.policy->remove(worker);
     worker->talk.say(disconnect(worker->talk.next()));
     pool->retire(*worker->child);
+    close_what_nobody_has();
 }
 
 awaitable<std::optional<std::size_t>> primary::state::reload(milliseconds limit)
@@ -315,6 +240,7 @@ awaitable<void> primary::state::stop()
         return deadline;
     };
     is_stopping = true;
+    pool->replace_nobody();
     auto servers = servers_; // each to its end, be it that its last worker leaves it before
     const auto draining = std::make_shared<std::size_t>(servers_.size());
     for (const auto& [key, one] : servers_)
@@ -334,6 +260,17 @@ awaitable<void> primary::state::stop()
     servers_.clear();
     for (const auto& [key, one] : servers)
         co_await one.policy->end();
+}
+
+// Nobody tells us of the workers' end any more.
+void primary::state::abandon()
+{
+    pool->abandon();
+    for (const auto& worker : members_)
+        worker->talk.end();
+    for (const auto& [key, one] : servers_)
+        one.policy->close();
+    servers_.clear();
 }
 
 // ---- primary ------------------------------------------------------------------------------------
@@ -358,7 +295,7 @@ primary::primary(asio::any_io_executor executor, workers::options given, schedul
 
 primary::~primary()
 {
-    state_->pool->abandon(); // others may hold it still
+    state_->abandon(); // others may hold it still
 }
 
 worker_info primary::fork(std::vector<std::string> command)

@@ -45,11 +45,13 @@ struct address_info {
 class primary {
 public:
     /// `given` is as for a workers::pool, whose place this takes, but for count and commands, which
-    /// fork() has. With respawn a server keeps its port while none of its workers lives.
+    /// fork() has. With respawn a server keeps its port while none of its workers lives: as long as
+    /// somebody comes in the place of one that has had it, and that, if it has closed it, has not
+    /// asked for another since, and not gone on for longer than the grace.
     primary(asio::any_io_executor executor, workers::options given,
             scheduling how = scheduling::round_robin);
 
-    /// Kills what still runs: stop() is the orderly way.
+    /// Kills what still runs, and closes what still waits: stop() is the orderly way.
     ~primary();
     primary(const primary&) = delete;
     primary& operator=(const primary&) = delete;

@@ -8,11 +8,22 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace cluster {
+
+inline address_info where(const query& server)
+{
+    return {server.address.value_or("::"), server.port};
+}
+
+inline worker_info info(const member& worker)
+{
+    return {worker.id, worker.child->pid(), worker.exited_after_disconnect};
+}
 
 class primary::state : public std::enable_shared_from_this<state> {
 public:
@@ -28,6 +39,7 @@ public:
     asio::awaitable<address_info> listening();
     asio::awaitable<std::optional<std::size_t>> reload(std::chrono::milliseconds limit);
     asio::awaitable<void> stop();
+    void abandon();
 
     const asio::any_io_executor executor;
     const scheduling how;
@@ -48,6 +60,7 @@ private:
     struct asked_for {
         std::shared_ptr<cluster::policy> policy;
         std::string data{}; // JSON, of the first worker that had any
+        std::set<std::weak_ptr<const workers::worker>, std::owner_less<>> places{}; // have had it
     };
 
     member_ptr of(const ipc::child_process& child) const;
@@ -60,7 +73,9 @@ private:
     void query_server(const member_ptr& worker, const message& asked, bool is_second = false);
     void refuse(const member_ptr& worker, const message& asked, std::error_code error);
     void close(const member_ptr& worker, const std::string& key);
-    void remove(const member_ptr& worker, const std::string& key, bool may_come_again);
+    void remove(const member_ptr& worker, const std::string& key);
+    void forget_closed(const member_ptr& worker);
+    void close_what_nobody_has();
     void leave(const member_ptr& worker);
     bool is_empty() const;
 

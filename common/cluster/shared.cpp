@@ -20,20 +20,14 @@ shared::shared(asio::any_io_executor executor, const query& asked)
 
 void shared::add(const member_ptr& worker, const answer_to& asked)
 {
+    ipc::handle copy(ipc::handle::kind::server, posix::duplicate(socket_.native_handle()));
     all_.push_back(worker);
-    try {
-        ipc::handle copy(ipc::handle::kind::server, posix::duplicate(socket_.native_handle()));
-        asio::co_spawn(executor_,
-                       send(worker,
-                            answer(worker->talk.next(), asked.seq,
-                                   {.key = key_, .data = asked.data, .is_shared = true}),
-                            std::move(copy)),
-                       asio::detached);
-    } catch (const std::system_error& error) { // no descriptor for the copy
-        all_.remove(worker);
-        worker->talk.say(
-            answer(worker->talk.next(), asked.seq, {.error = error.code().value(), .key = key_}));
-    }
+    asio::co_spawn(executor_,
+                   send(worker,
+                        answer(worker->talk.next(), asked.seq,
+                               {.key = key_, .data = asked.data, .is_shared = true}),
+                        std::move(copy)),
+                   asio::detached);
 }
 
 awaitable<void> shared::send(member_ptr worker, ipc::value body, ipc::handle copy)
@@ -43,6 +37,7 @@ awaitable<void> shared::send(member_ptr worker, ipc::value body, ipc::handle cop
         co_await worker->talk.say(std::move(body), copy);
     } catch (const ipc::error&) { // it has gone, or has no room: then it hears nothing, as in Node
         all_.remove(worker);
+        worker->keys.erase(key_); // it may ask again
     }
 }
 

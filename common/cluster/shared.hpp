@@ -19,6 +19,8 @@ public:
     void remove(const member_ptr& worker) override { all_.remove(worker); }
     bool has_workers() const override { return !all_.empty(); }
 
+    void close() override { (void)net::bound_socket(std::move(socket_)); }
+
     /// Nobody new is let in. Those that wait are the workers', who accept them before they close.
     asio::awaitable<void> drain() override;
     asio::awaitable<void> end() override { co_return; }

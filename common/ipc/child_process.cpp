@@ -1,6 +1,7 @@
 #include "ipc/child_process.hpp"
 
 #include "event.hpp"
+#include "ipc/become.hpp"
 #include "ipc/program.hpp"
 #include "posix.hpp"
 #include "signals_blocked.hpp"
@@ -9,14 +10,11 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <mutex>
 #include <set>
 #include <stdexcept>
 #include <string_view>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -56,92 +54,6 @@ unique_fd open_pidfd(pid_t pid)
     siginfo_t unused{};
     posix::check(wait_for(result.get(), unused, WEXITED | WNOHANG | WNOWAIT), "waitid P_PIDFD");
     return result;
-}
-
-// Dispositions survive exec when they say "ignore", and so does the mask (execve(2)). What has
-// reached the child so far was meant for its parent's group; to ignore a signal discards it even
-// where it waits.
-void reset_signals()
-{
-    for (const auto disposition : {SIG_IGN, SIG_DFL}) {
-        struct sigaction action {};
-        action.sa_handler = disposition;
-        for (int signal = 1; signal < NSIG; ++signal)
-            ::sigaction(signal, &action, nullptr); // SIGKILL, SIGSTOP, glibc's own refuse: fine
-    }
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-// Why a child could not become its program.
-struct failure {
-    const char* call = nullptr; // a literal: it has the same address in the child, a copy of us
-    int error = 0;
-};
-
-// A standard stream of the child that stays as it is, or becomes /dev/null: no descriptor.
-constexpr int as_it_is = -1;
-constexpr int null_device = -2;
-
-// What the child does between fork and exec: nothing but async-signal-safe calls, no memory
-// allocation. The first failure is written to `report`, which a successful exec closes. Of
-// `streams`, each is a descriptor or one of these.
-[[noreturn]] void become(program& program, const char* directory, std::array<int, 3> streams,
-                         int channel_end, int report, pid_t parent)
-{
-    const auto must = [&report](int result, const char* call) {
-        if (result >= 0)
-            return result;
-        const failure why{call, errno};
-        (void)!::write(report, &why, sizeof why);
-        ::_exit(127);
-    };
-    // A number that the child's own descriptors will have is no place for these. Where the parent's
-    // standard streams are closed, they have even got one of 0, 1 and 2.
-    const auto move_away = [&must](int fd) {
-        return fd > channel_number
-                   ? fd
-                   : must(::fcntl(fd, F_DUPFD_CLOEXEC, channel_number + 1), "fcntl F_DUPFD");
-    };
-    report = move_away(report);
-    for (int& stream : streams)
-        if (stream >= 0)
-            stream = move_away(stream);
-    must(::dup2(move_away(channel_end), channel_number), "dup2");
-
-    for (int number = 0; number < 3; ++number) {
-        const int stream = streams[static_cast<std::size_t>(number)];
-        if (stream >= 0) {
-            must(::dup2(stream, number), "dup2");
-        } else if (stream == null_device) {
-            const int nothing =
-                must(::open("/dev/null", number == STDIN_FILENO ? O_RDONLY : O_WRONLY),
-                     "open /dev/null");
-            must(::dup2(nothing, number), "dup2");
-            if (nothing != number)
-                ::close(nothing);
-        }
-    }
-
-    // Everything else of ours closes at exec, whatever library opened it without close-on-exec.
-    must(static_cast<int>(::syscall(SYS_close_range, channel_number + 1, ~0U, CLOSE_RANGE_CLOEXEC)),
-         "close_range");
-
-    if (*directory)
-        must(::chdir(directory), "chdir");
-
-    // [become]
-    must(::setsid(), "setsid");
-    must(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl PR_SET_PDEATHSIG");
-    if (::getppid() != parent) // it died before the line above could see it
-        ::_exit(127);
-    reset_signals(); // from here on Ctrl-C is for the parent alone
-
-    errno = program.execute();
-    // [/become]
-    must(-1, "execve");
-    __builtin_unreachable();
 }
 
 // {our end, the child's}
@@ -307,24 +219,62 @@ private:
     exit_status status_;
 };
 
+struct child_process::starting::parts {
+    asio::any_io_executor executor;
+    channel_options options;
+    std::string name; // of the program
+    std::string working_directory;
+    pid_t pid = -1;    // or somebody else's by now
+    unique_fd outcome; // end of file: it is the program; else a failure
+    unique_fd channel; // our end
+    std::array<unique_fd, 3> stdio;
+
+    parts() = default;
+    parts(const parts&) = delete;
+    parts& operator=(const parts&) = delete;
+    ~parts()
+    {
+        if (pid < 0)
+            return;
+        ::kill(pid, SIGKILL);
+        posix::retry([&] { return ::waitpid(pid, nullptr, 0); });
+    }
+};
+
+child_process::starting::starting(std::unique_ptr<parts> its) : parts_(std::move(its)) {}
+child_process::starting::starting(starting&&) noexcept = default;
+child_process::starting& child_process::starting::operator=(starting&&) noexcept = default;
+child_process::starting::~starting() = default;
+
 child_process child_process::start(asio::any_io_executor executor, std::vector<std::string> command,
                                    channel_options options, child_options child)
+{
+    return begin(std::move(executor), std::move(command), std::move(options), std::move(child))
+        .running();
+}
+
+child_process::starting child_process::begin(asio::any_io_executor executor,
+                                             std::vector<std::string> command,
+                                             channel_options options, child_options child)
 {
     if (command.empty() || command.front().empty())
         throw std::invalid_argument("an empty command");
     check_text(command);
     check_text(child.environment);
     check_text({child.working_directory});
-    const std::string name = command.front();
+    auto its = std::make_unique<starting::parts>();
+    its->executor = std::move(executor);
+    its->options = std::move(options);
+    its->name = command.front();
+    its->working_directory = std::move(child.working_directory);
     program program(std::move(command), std::move(child.environment), child.inherits_environment);
 
     std::array<int, 3> streams{}; // what the child is to have
-    std::array<unique_fd, 3> our_ends;
     std::array<unique_fd, 3> their_ends;
     for (std::size_t number = 0; number < streams.size(); ++number) {
         const int what = child.stdio[number].what_;
         if (what == standard_stream::piped)
-            std::tie(our_ends[number], their_ends[number]) = pipe_of(number);
+            std::tie(its->stdio[number], their_ends[number]) = pipe_of(number);
         streams[number] = what == standard_stream::inherited ? as_it_is
                           : what == standard_stream::ignored ? null_device
                           : what == standard_stream::piped   ? their_ends[number].get()
@@ -333,61 +283,51 @@ child_process child_process::start(asio::any_io_executor executor, std::vector<s
 
     int pair[2];
     posix::check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), "socketpair");
-    unique_fd ours(pair[0]);
-    unique_fd theirs(pair[1]);
+    its->channel = unique_fd(pair[0]);
+    const unique_fd theirs(pair[1]);
 
     // exec closes the writing end; so end of file is success, and what is read says what failed.
     int pipe_ends[2];
     posix::check(::pipe2(pipe_ends, O_CLOEXEC), "pipe2");
-    unique_fd outcome(pipe_ends[0]);
-    unique_fd report(pipe_ends[1]);
+    its->outcome = unique_fd(pipe_ends[0]);
+    const unique_fd report(pipe_ends[1]);
 
     const pid_t parent = ::getpid();
-    pid_t pid = -1;
-    {
-        // The child of a fork has our handlers until exec, and they would act for us: Asio's writes
-        // into a pipe that both share, and one Ctrl-C counts twice.
-        const signals_blocked until_forked;
-        pid = posix::check(::fork(), "fork");
-        if (pid == 0) {
-            // Of a full table, the child may need these places.
-            ours.reset();
-            outcome.reset();
-            for (auto& end : our_ends)
-                end.reset();
-            become(program, child.working_directory.c_str(), streams, theirs.get(), report.get(),
-                   parent);
-        }
+    // The child of a fork has our handlers until exec, and they would act for us: Asio's writes
+    // into a pipe that both share, and one Ctrl-C counts twice.
+    const signals_blocked until_forked;
+    const pid_t pid = posix::check(::fork(), "fork");
+    if (pid == 0) {
+        // Of a full table, the child may need these places.
+        its->channel.reset();
+        its->outcome.reset();
+        for (auto& end : its->stdio)
+            end.reset();
+        become(program, its->working_directory.c_str(), streams, theirs.get(), report.get(),
+               parent);
     }
+    its->pid = pid;
+    // Our copies of the child's ends go: were one left open, we would never read end of file.
+    return starting(std::move(its));
+}
 
-    // Our copies of the child's ends: were one left open, we would never read end of file.
-    theirs.reset();
-    report.reset();
-    for (auto& end : their_ends)
-        end.reset();
-
-    // Whatever is thrown, no process is left: here, and further on by ~process.
-    std::shared_ptr<process> started;
-    try {
-        failure why;
-        if (posix::retry([&] { return ::read(outcome.get(), &why, sizeof why); }) == sizeof why) {
-            if (why.call == std::string_view("execve"))
-                throw not_executable(why.error, std::generic_category(), name);
-            throw std::system_error(why.error, std::generic_category(),
-                                    why.call == std::string_view("chdir")
-                                        ? "chdir to " + child.working_directory
-                                        : why.call);
-        }
-        started = std::make_shared<process>(executor, pid, open_pidfd(pid));
-    } catch (...) {
-        ::kill(pid, SIGKILL);
-        posix::retry([&] { return ::waitpid(pid, nullptr, 0); });
-        throw;
+child_process child_process::starting::running()
+{
+    const auto its = std::move(parts_); // whatever is thrown: no process is left
+    failure why;
+    if (posix::retry([&] { return ::read(its->outcome.get(), &why, sizeof why); }) == sizeof why) {
+        if (why.call == std::string_view("execve"))
+            throw not_executable(why.error, std::generic_category(), its->name);
+        throw std::system_error(why.error, std::generic_category(),
+                                why.call == std::string_view("chdir")
+                                    ? "chdir to " + its->working_directory
+                                    : why.call);
     }
-    options.peer = pid;
-    ipc::channel channel(executor, std::move(ours), std::move(options));
+    auto started = std::make_shared<process>(its->executor, its->pid, open_pidfd(its->pid));
+    its->options.peer = std::exchange(its->pid, -1);
+    ipc::channel ours(its->executor, std::move(its->channel), std::move(its->options));
     started->watch();
-    return {std::move(started), std::move(channel), std::move(our_ends)};
+    return {std::move(started), std::move(ours), std::move(its->stdio)};
 }
 
 child_process::child_process(std::shared_ptr<process> started, ipc::channel its_channel,

@@ -105,6 +105,29 @@ public:
     static child_process start(asio::any_io_executor executor, std::vector<std::string> command,
                                channel_options options = {}, child_options child = {});
 
+    /// A child on its way: forked, and perhaps not yet the program.
+    class starting {
+    public:
+        starting(starting&&) noexcept;
+        starting& operator=(starting&&) noexcept;
+        ~starting(); ///< kills and reaps it, unless running() has returned it
+
+        /// start()'s second half: waits until the program is running. Once.
+        child_process running();
+
+    private:
+        friend child_process;
+        struct parts;
+        explicit starting(std::unique_ptr<parts> its);
+        std::unique_ptr<parts> parts_;
+    };
+
+    /// start()'s first half, for whoever starts several: they get to their programs side by side
+    /// then, not one after the other. Throws as start() does, but for what the child itself finds
+    /// out. Nobody knows of the child before running(): no turn of the executor should be between.
+    static starting begin(asio::any_io_executor executor, std::vector<std::string> command,
+                          channel_options options = {}, child_options child = {});
+
     /// Is this the number of a child that has not been reaped yet? Who reaps what others have left
     /// behind, as the first process of a container must, leaves these alone.
     static bool is_one(pid_t pid) noexcept;

@@ -290,7 +290,7 @@ void conversation::write()
             observing->sent(before, options_.peer, kept->object.is_server(), descriptor,
                             kept->line.size());
         if (has_begun)
-            trace_written(kept->line, descriptor);
+            tell_of_written(kept->line, descriptor);
     }
     watch_acknowledgements();
     if (drain_awaited_ && outgoing_.unsettled() == 0) {
@@ -370,19 +370,13 @@ void conversation::tell_whose_time_it_is()
 // ---- details -----------------------------------------------------------------------------------
 
 // Answers that have left together are several lines.
-void conversation::trace_written(std::string_view lines, int descriptor)
+void conversation::tell_of_written(std::string_view lines, int descriptor)
 {
-    while (options_.trace && !lines.empty()) {
+    while (observing && !lines.empty()) {
         const auto end = lines.find('\n');
-        trace(true, lines.substr(0, end), descriptor);
+        observing->line_crossed(true, options_.peer, lines.substr(0, end), descriptor);
         lines.remove_prefix(end + 1);
     }
-}
-
-void conversation::trace(bool outgoing, std::string_view line, int descriptor)
-{
-    if (options_.trace)
-        options_.trace({options_.peer, outgoing, line, descriptor});
 }
 
 // At most one line a second: a peer that floods us with mistakes must not flood the terminal.

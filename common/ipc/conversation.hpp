@@ -104,8 +104,7 @@ private:
     void leave();
     void break_off(std::string_view why) noexcept;
 
-    void trace_written(std::string_view lines, int descriptor);
-    void trace(bool outgoing, std::string_view line, int descriptor);
+    void tell_of_written(std::string_view lines, int descriptor);
     void warn(const std::string& what);
 
     channel_options options_;

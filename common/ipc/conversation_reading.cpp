@@ -129,8 +129,10 @@ void conversation::on_line(std::string_view line)
     auto decoded = wire::decode(line);
     const bool takes_descriptor =
         std::holds_alternative<wire::envelope>(decoded) && !unpaired_.empty();
-    trace(false, line, takes_descriptor ? unpaired_.front().get() : -1);
-    if (!open_) // whoever looks at the trace has seen enough
+    if (observing)
+        observing->line_crossed(false, options_.peer, line,
+                                takes_descriptor ? unpaired_.front().get() : -1);
+    if (!open_) // whoever observes has seen enough
         return;
     std::visit([&](auto& said) { on(said, line.size()); }, decoded);
 }

@@ -119,7 +119,7 @@ public:
             replay(STDIN_FILENO, "standard input");
         } else if (is_there && S_ISFIFO(input.st_mode)) {
             shows_ = ", and shows what comes through standard input";
-            make_stage(source::standard_input, event_log::usual_capacity);
+            make_stage(source::standard_input, 4 * event_log::usual_capacity); // of several hosts
             stage_->follow_input();
         } else {
             make_stage(source::own, event_log::usual_capacity);

@@ -351,7 +351,7 @@ void stage::take_line(std::string_view line)
 void stage::take(const told_event& told)
 {
     const bool is_main = told.role == "main";
-    if (is_main && told.name == "start")
+    if (is_main && told.name == "start" && told.host.empty()) // one of several is not all there is
         log_->begin_anew();
     log_->append("", told.json);
     write_down(told.json);

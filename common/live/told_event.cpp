@@ -80,6 +80,8 @@ told_event parse_event(std::string_view line)
     told_event told;
     told.role = text_of(object, "role");
     told.name = text_of(object, "ev");
+    if (object.contains("host"))
+        told.host = text_of(object, "host");
     if (told.role != "main" && told.role != "worker" && told.role != "client")
         throw std::invalid_argument("nobody of ours has such a role");
     if (!is_name(told.name))

@@ -17,6 +17,7 @@ struct told_event {
     std::string json; ///< without line ends, UTF-8
     std::string name; ///< "ev"
     std::string role;
+    std::string host;                  ///< one of several; empty: there is one
     std::string program;               ///< of `start`
     std::string how;                   ///< of `strategy`
     std::optional<std::int64_t> count; ///< of `strategy`: workers; of `listening`: port

@@ -96,13 +96,11 @@ private:
     const char* why_ = "broken";
 };
 
-// The ends of one io_context that wait for their time to look, the oldest first. Under load that
-// time would come too late: until then each holds a descriptor, and thousands are ended in a
-// second. But the oldest of many has most likely been read to its end, so it looks at once.
+// The ends of one io_context that wait for their time to look, the oldest first. Until then each
+// holds a descriptor, and ten thousands may be ended in a second: of too many, the oldest looks at
+// once. Not of a few: it would find most clients still reading, and pay for each look.
 class waiting_ends final : public asio::execution_context::service {
 public:
-    static constexpr std::size_t most = 16;
-
     static waiting_ends& of(const asio::any_io_executor& executor)
     {
         return asio::use_service<waiting_ends>(asio::query(executor, asio::execution::context));
@@ -111,7 +109,7 @@ public:
     void add(asio::steady_timer& pause)
     {
         pauses_.push_back(&pause);
-        if (pauses_.size() > most) {
+        if (pauses_.size() > most_) {
             auto& oldest = *pauses_.front();
             pauses_.pop_front();
             oldest.cancel();
@@ -122,19 +120,22 @@ public:
 
     inline static asio::execution_context::id id; // Asio finds the service by it
     explicit waiting_ends(asio::execution_context& context)
-        : asio::execution_context::service(context)
+        : asio::execution_context::service(context),
+          most_(std::min<std::size_t>(posix::free_descriptors() / 4, 64))
     {
     }
 
 private:
     void shutdown() override {}
 
+    const std::size_t most_;
     std::deque<asio::steady_timer*> pauses_;
 };
 
-// When to look at a client that has not ended. Most have read our text and ended by the first time;
-// and that is a full five milliseconds of the clock, so that one wake-up is for all who are looked
-// at then. To have epoll tell of each would cost a wake-up and four calls more for each.
+// When to look at a client that has not ended. Most have read our text and ended by the first time,
+// five to ten milliseconds later; and that is a full five milliseconds of the clock, so that one
+// wake-up is for all who are looked at then. To have epoll tell of each would cost a wake-up and
+// four calls more for each.
 class looks {
 public:
     explicit looks(const asio::any_io_executor& executor)
@@ -165,12 +166,12 @@ private:
     clock::time_point next_time(const lingering& patience) const
     {
         const auto now = clock::now().time_since_epoch();
-        const clock::time_point full(now - now % length_ + length_);
+        const clock::time_point full(now - now % length_ + 2 * length_);
         return std::min(full, clock::now() + patience.left());
     }
 
     static constexpr milliseconds shortest{5};
-    static constexpr milliseconds longest{80};
+    static constexpr milliseconds longest{40};
 
     asio::steady_timer pause_;
     waiting_ends& others_;

@@ -72,7 +72,9 @@ public:
     ~server();
 
     /// server.on('connection', handler): accepts until close(). Each connection comes non-blocking
-    /// and close-on-exec; the handler takes it as what it needs, see `accepted`.
+    /// and close-on-exec; the handler takes it as what it needs, see `accepted`. A second call
+    /// gives the connections from then on to another handler. Throws std::system_error: EBADF when
+    /// this is closed, or what the kernel has against watching the socket.
     ///
     /// Out of descriptors (EMFILE, ENFILE) or memory, it says so on stderr at most once a second
     /// and tries again after 100 ms; meanwhile clients wait in the kernel's queue. So it is when
@@ -106,9 +108,10 @@ public:
     void close();
 
     /// Ends the service for all who hold the socket, and resets no client: no new connection can
-    /// begin, those that wait go to the handler (be it after a pause for want of descriptors), and
-    /// this process's copy is dropped. Each holder calls it, in any order; of those that only keep
-    /// a copy, and accept nothing, one that is earlier than the others.
+    /// begin, those that have begun have 30 ms to become complete, those that wait go to the
+    /// handler (be it after a pause for want of descriptors), and this process's copy is dropped.
+    /// Each holder calls it, in any order; of those that only keep a copy, and accept nothing, one
+    /// that is earlier than the others. A client further away than 30 ms may still be reset.
     ///
     /// A client that comes now gets no answer to its first SYN; a second later it tries again, and
     /// is refused when no copy is left. Whoever begins to accept on the socket (on_connection)
@@ -132,6 +135,7 @@ public:
 private:
     using connection_handler = std::function<void(accepted&)>;
     void accept_for(connection_handler handler);
+    unique_fd take_back() noexcept; // from the loop, if it has it
     void drop() noexcept;
 
     class accept_loop;

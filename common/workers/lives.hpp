@@ -29,6 +29,9 @@ struct lives {
 
     /// It has ended, and been reaped.
     std::function<void(const ipc::child_process&, const ipc::exit_status&)> exited;
+
+    /// And nobody comes in its place.
+    std::function<void()> emptied;
 };
 
 } // namespace workers

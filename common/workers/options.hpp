@@ -50,9 +50,6 @@ struct options {
     std::chrono::milliseconds grace{2250};
     std::chrono::milliseconds grace_after_term{500};
 
-    /// Print what crosses the channels.
-    bool trace = false;
-
     /// Takes what the workers report (channel_options::on_report). With it they can do so to their
     /// end: when we stop, we end our side of the channels first, and close them after the grace.
     std::function<void(pid_t worker, const ipc::value& said)> on_report;

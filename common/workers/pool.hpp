@@ -23,6 +23,8 @@
 
 namespace workers {
 
+class worker;
+
 class pool {
 public:
     pool(asio::any_io_executor executor, options given);
@@ -72,12 +74,16 @@ public:
     asio::awaitable<std::optional<std::shared_ptr<ipc::child_process>>>
     renew(std::size_t slot, std::chrono::milliseconds limit);
 
+    /// The place that this process has, or has had last; null when that is somebody else's by now.
+    std::shared_ptr<const worker> place_of(const ipc::child_process& which) const;
+
     /// It has been told to leave, by its own protocol: no other one comes when it ends, and after
     /// the grace its channel is closed.
     void retire(const ipc::child_process& which);
 
-    /// This worker has acknowledged or answered a connection, by the protocol of whoever uses this.
-    void count(const ipc::child_process& by);
+    /// This worker has acknowledged or answered a connection, or has got a server, by the protocol
+    /// of whoever uses this.
+    void count(const ipc::child_process& by, bool is_connection = true);
 
     /// Kills it, unless it has ended; `fault` says why, for the user: "has answered nothing".
     void kill(const ipc::child_process& which, const std::string& fault);
@@ -118,6 +124,9 @@ public:
     tally& books();
 
     const options& given() const;
+
+    /// From now on, whoever ends: for whoever has more to do before stop().
+    void replace_nobody();
 
     /// True from the beginning of stop(): nobody is replaced any more.
     bool stopping() const;

@@ -31,10 +31,11 @@ struct pool_state {
     asio::any_io_executor executor;
     const options given;
 
-    event changed;           ///< of everything below, and of the state of each worker
-    bool stopping = false;   ///< nobody is replaced any more
-    std::size_t filled = 0;  ///< places where somebody is, or will be
-    std::size_t serving = 0; ///< workers that run and listen to us
+    event changed;                 ///< of everything below, and of the state of each worker
+    bool replaces = given.respawn; ///< whoever ends
+    bool stopping = false;         ///< and nobody who is there is to stay
+    std::size_t filled = 0;        ///< places where somebody is, or will be
+    std::size_t serving = 0;       ///< workers that run and listen to us
     tally counted;
 
     /// Sends a worker what it needs before it can serve; empty when it needs nothing.

@@ -76,8 +76,12 @@ bool worker::serves() const noexcept
 
 bool worker::may_serve_later() const noexcept
 {
-    const bool replaced = pool_->given.respawn && !pool_->stopping && !is_last_;
-    return state_ == state::greeting || (state_ != state::empty && !serves() && replaced);
+    return state_ == state::greeting || (goes_on() && !serves());
+}
+
+bool worker::goes_on() const noexcept
+{
+    return state_ != state::empty && pool_->replaces && !is_last_;
 }
 
 void worker::start()
@@ -87,7 +91,7 @@ void worker::start()
         pool_->executor, [self = shared_from_this()] { return self->live(); }, asio::detached);
 }
 
-void worker::start_process()
+void worker::begin()
 {
     auto channel = pool_->given.channel();
     channel.in_flight = std::clamp<std::size_t>(
@@ -104,8 +108,17 @@ void worker::start_process()
     if (pool_->watched.environment)
         for (auto& variable : pool_->watched.environment())
             options.environment.push_back(std::move(variable));
-    child_ = std::make_shared<ipc::child_process>(ipc::child_process::start(
-        pool_->executor, command_, std::move(channel), std::move(options)));
+    starting_.emplace(ipc::child_process::begin(pool_->executor, command_, std::move(channel),
+                                                std::move(options)));
+}
+
+void worker::start_process()
+{
+    if (!starting_)
+        begin();
+    auto its = std::move(*starting_);
+    starting_.reset();
+    child_ = std::make_shared<ipc::child_process>(its.running());
     started_ = clock::now();
     served_ = false;
     fault_.clear();
@@ -138,6 +151,8 @@ awaitable<void> worker::live()
             again = co_await replace(pid, status);
     }
     become(state::empty);
+    if (pool_->watched.emptied)
+        pool_->watched.emptied();
     if (!pool_->stopping && pool_->filled == 0 && pool_->on_last_gone)
         std::exchange(pool_->on_last_gone, nullptr)();
 }
@@ -243,7 +258,7 @@ awaitable<bool> worker::replace(pid_t dead, ipc::exit_status status)
                        (fault_.empty() ? ipc::to_string(status) : fault_ + " and was killed");
     if (is_last_ && fault_.empty() && status.clean())
         co_return false; // as it was told
-    if (!pool_->given.respawn || is_last_) {
+    if (!pool_->replaces || is_last_) {
         pool_->log(what + "; " + left());
         co_return false;
     }
@@ -264,7 +279,7 @@ awaitable<bool> worker::replace(pid_t dead, ipc::exit_status status)
             observing->respawn(slot_, *delay);
         backoff_.expires_after(*delay);
         co_await expires(backoff_);
-        if (pool_->stopping || is_last_)
+        if (!goes_on())
             co_return false;
         try {
             start_process();
@@ -395,6 +410,7 @@ void worker::retire()
 void worker::abandon() noexcept
 {
     backoff_.cancel();
+    starting_.reset();
     if (!child_)
         return;
     child_->kill(SIGKILL); // others still hold this object

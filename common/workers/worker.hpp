@@ -48,6 +48,10 @@ public:
     worker(std::shared_ptr<pool_state> pool, std::size_t slot,
            std::vector<std::string> command = {});
 
+    /// start() in two parts, for several that start side by side: its process is on its way. To be
+    /// followed by start() or abandon(), at once. Throws as start() does.
+    void begin();
+
     /// The first life. Returns when the program runs; what follows happens by itself, until the
     /// place is empty for good. Throws std::system_error, and the place is empty.
     void start();
@@ -69,6 +73,9 @@ public:
     /// It does not, but it or its successor may.
     bool may_serve_later() const noexcept;
 
+    /// When who is here ends, somebody else comes; or is about to.
+    bool goes_on() const noexcept;
+
     /// Begins to give it what it needs (pool_state::greet). It is ready when it has all of it; one
     /// that refuses is killed; while we have no descriptor to spare, it has to wait. Each
     /// replacement is greeted by itself.
@@ -88,6 +95,9 @@ public:
 
     /// Ends our side of its channel, and no other one comes. It may finish, and report.
     void end();
+
+    /// Who is to come after the pause does not.
+    void replace_nobody() { backoff_.cancel(); }
 
     /// In order: closes its channel, and no other one comes. It may finish.
     void stop();
@@ -131,7 +141,8 @@ private:
     const std::vector<std::string> command_;
 
     state state_ = state::empty;
-    bool is_last_ = false;                      // no other one comes
+    bool is_last_ = false; // no other one comes
+    std::optional<ipc::child_process::starting> starting_;
     std::shared_ptr<ipc::child_process> child_; // null in empty and backoff
     std::chrono::steady_clock::time_point started_;
     bool served_ = false; // it has acknowledged something

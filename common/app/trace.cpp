@@ -1,0 +1,55 @@
+#include "app/trace.hpp"
+
+#include "log.hpp"
+#include "observer.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <unistd.h>
+
+namespace app {
+namespace {
+
+bool tracing = false;
+
+class tracer final : public observer {
+    void line_crossed(bool outgoing, pid_t peer, std::string_view line,
+                      int descriptor) noexcept override
+    {
+        trace_line(outgoing, peer, line, descriptor);
+    }
+};
+
+} // namespace
+
+void begin_trace()
+{
+    static tracer alone;
+    tracing = true;
+    if (!observing)
+        observing = &alone;
+}
+
+void trace_line(bool outgoing, pid_t peer, std::string_view line, int descriptor) noexcept
+{
+    if (!tracing)
+        return;
+    try {
+        // Cut, because a line may be megabytes long, and before the first byte of a character; one
+        // write, so that processes do not mix their lines.
+        std::size_t size = std::min<std::size_t>(line.size(), 200);
+        while (size > 196 && size < line.size() && (line[size] & 0xc0) == 0x80)
+            --size;
+        std::string text = std::to_string(::getpid()) + (outgoing ? " -> " : " <- ") +
+                           std::to_string(peer) + "  " + std::string(line.substr(0, size));
+        if (size < line.size())
+            text += "... (" + std::to_string(line.size()) + " bytes)";
+        if (descriptor >= 0)
+            text += "  + descriptor " + std::to_string(descriptor);
+        log_line(text);
+    } catch (const std::exception&) { // no memory for it: the line crosses all the same
+    }
+}
+
+} // namespace app
