@@ -10,6 +10,7 @@
 
 #include "app/demo.hpp"
 #include "app/terminal.hpp"
+#include "app/typed.hpp"
 #include "http/server.hpp"
 #include "net/connect.hpp"
 #include "posix.hpp"

@@ -8,7 +8,7 @@
 // ends, however it does (PR_SET_PDEATHSIG). So nothing can be left, and any number of these can run side by side.
 'use strict'
 const { spawn } = require('child_process')
-const { once } = require('events')
+const { EventEmitter, once } = require('events')
 const path = require('path')
 const readline = require('readline')
 
@@ -44,10 +44,12 @@ async function end_of(child) {
   if (!has_ended(child)) await once(child, 'exit')
 }
 
-class Host {
+// Emits `event` with each line of --json, as an object and as text; and `killed`, when its processes are.
+class Host extends EventEmitter {
   // `number`: of its network, 10.0.NUMBER.0.
   constructor(name, number) {
-    Object.assign(this, { name, number, address: `10.0.${number}.2`, workers: [], requests: [], dropped: 0 })
+    super()
+    Object.assign(this, { name, number, address: `10.0.${number}.2`, workers: [], places: new Map(), requests: [], dropped: 0 })
   }
 
   // The namespace and the cable. Throws what the kernel says when it does not allow that.
@@ -75,7 +77,8 @@ class Host {
   async serve(demo, ...flags) {
     this.main = start(...this.there(path.join(built, 'demos', demo), '--host', this.address, '--port', String(on_port), '--name', this.name, '--json', ...flags))
     this.workers = []
-    this.events_end = once(lines_of(this.main.stdout).on('line', line => this.event(JSON.parse(line))), 'close')
+    this.places.clear() // by PID
+    this.events_end = once(lines_of(this.main.stdout).on('line', line => this.take(line)), 'close')
     const said = lines_of(this.main.stderr)
     const all_said = []
     const is_ready = new Promise(resolve => said.on('line', line => {
@@ -90,9 +93,18 @@ class Host {
   // Two streams tell of the first workers.
   meet(worker) { if (!this.workers.includes(worker)) this.workers.push(worker) }
 
-  event(event) {
-    if (event.ev === 'worker_up') this.meet(event.worker_pid)
-    if (event.ev === 'worker_exit') this.workers = this.workers.filter(pid => pid !== event.worker_pid)
+  take(line) {
+    let event
+    try { event = JSON.parse(line) } catch { return } // who was killed may have been in the midst of it
+    this.emit('event', event, line)
+    if (event.ev === 'worker_up') {
+      this.meet(event.worker_pid)
+      this.places.set(event.worker_pid, event.worker)
+    }
+    if (event.ev === 'worker_exit') {
+      this.workers = this.workers.filter(pid => pid !== event.worker_pid)
+      this.places.delete(event.worker_pid)
+    }
     if (event.ev === 'request') this.requests.push({ method: event.method, target: event.target, worker: event.pid })
     if (event.ev === 'dropped') this.dropped += event.count
   }
@@ -101,6 +113,7 @@ class Host {
   async kill() {
     for (const pid of [this.main.pid, ...this.workers]) kill(pid)
     await Promise.all([end_of(this.main), this.events_end])
+    this.emit('killed')
   }
 
   // Ctrl-C; returns when the last process has gone, and all that it had to say has been read.

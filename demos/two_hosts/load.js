@@ -6,8 +6,9 @@ const http = require('http')
 class Load {
   all = [] // {id, method, began, ms, status, by: "a/7751", error}: without ms while it is under way
 
-  constructor(port, clients) {
-    this.port = port
+  // `ended` is called with each when it has its `ms`.
+  constructor(port, clients, ended = () => {}) {
+    Object.assign(this, { port, ended })
     this.running = Array.from({ length: clients }, () => this.client())
   }
 
@@ -24,7 +25,12 @@ class Load {
     this.all.push(asked)
     const body = asked.method === 'POST' ? `order ${id}\n` : ''
     asked.end = new Promise(resolve => {
-      const done = what => { Object.assign(asked, what, { ms: performance.now() - asked.began }); resolve() }
+      const done = what => {
+        if (asked.ms !== undefined) return // a request that ends may complain of that, too
+        Object.assign(asked, what, { ms: performance.now() - asked.began })
+        this.ended(asked)
+        resolve()
+      }
       const request = http.request({ port: this.port, host: '127.0.0.1', agent, method: asked.method, path: `/?id=${id}`, timeout: 10000,
         headers: body ? { 'Content-Length': body.length } : {} }, response => {
         response.on('error', error => done({ error: error.code }))

@@ -15,7 +15,7 @@ const one_of = (...words) => value => words.includes(value)
 const conn = or_null(text) // a client's address and port: by it events of two processes belong together
 const kind = one_of('connection', 'server')
 
-const common = { v: one_of(1), seq: count, t_us: count, pid, role: one_of('main', 'worker', 'client'), slot: or_null(count), ev: text }
+const common = { v: one_of(1), seq: count, t_us: count, pid, role: one_of('main', 'worker', 'client'), slot: or_null(count), ev: text, host: or_missing(text) }
 
 export const fields_of = {
   start: { program: text },

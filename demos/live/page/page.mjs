@@ -8,7 +8,7 @@ import { read_recording } from './events.mjs'
 import { player, speeds } from './player.mjs'
 import { fetch_recording, listen } from './source.mjs'
 import { stage } from './stage.mjs'
-import { apply, asked, new_state } from './state.mjs'
+import { apply, asked, host_of, hosts_of, new_state } from './state.mjs'
 import { timeline } from './timeline.mjs'
 import { explain, labels, speed_text } from './words.mjs'
 
@@ -19,7 +19,7 @@ const words = () => labels[language]
 
 const playing = new player(new_state, apply)
 const control = new controls($('#controls'), playing, words)
-const scene = new stage($('#stage'), (action, slot) => control.signal(action, slot))
+const scenes = new Map([['', new stage($('#stage'), (action, slot) => control.signal(action, slot))]]) // by host
 const lanes = new timeline($('#timeline'), playing, event => { pointed_at = event; changed = true })
 const left_out = { missing: 0, refused: 0 }
 
@@ -97,7 +97,6 @@ function show_labels() {
   for (const one of document.querySelectorAll('[data-does][data-name]')) one.setAttribute('aria-label', one.title = words()[one.dataset.name])
   $('#language').lang = language === 'zh' ? 'en' : 'zh'
   $('#theme').textContent = dark() ? words().theme_light : words().theme
-  $('#stage_name').textContent = words().title
   changed = true
 }
 
@@ -130,11 +129,43 @@ $('.lanes').addEventListener('keydown', event => {
 $('#speed').append(...speeds.map(speed => element('option', { value: speed }, speed_text(speed))))
 $('#speed').addEventListener('change', ({ target }) => { playing.speed = Number(target.value); ++playing.version })
 
-// ---- what is beside the stage
+// ---- the stages: one, or one for each host
+
+function make_scene(host) {
+  const root = $('#stage').cloneNode(true)
+  for (const name of ['id', 'aria-labelledby']) root.removeAttribute(name)
+  root.classList.add('host')
+  root.querySelector('h2').replaceWith(element('h2'))
+  root.querySelector('.clients h3').dataset.label = 'from_proxy'
+  scenes.set(host, new stage(root, () => {}))
+}
+
+function draw_stages() {
+  const hosts = hosts_of(playing.state)
+  const names = hosts.map(([name]) => name)
+  if (names.some(name => !scenes.has(name))) {
+    for (const name of names) if (!scenes.has(name)) make_scene(name)
+    $('.stages').append(...names.map(name => scenes.get(name).root)) // in their order
+    show_labels()
+  }
+  for (const [name, scene] of scenes) {
+    scene.root.hidden = !names.includes(name)
+    if (name === '') continue
+    set_text(scene.root.querySelector('h2'), words().host(name))
+    scene.root.setAttribute('aria-label', words().host(name))
+  }
+  $('#hosts').hidden = names[0] === ''
+  set_text($('.step'), playing.state.line)
+  const { mode, now, speed } = playing
+  const can_signal = control.running?.source === 'own' && control.running.running && mode === 'live'
+  for (const [name, state] of hosts) scenes.get(name).draw({ state, mode, now, speed }, words(), { frozen: control.frozen, can_signal })
+}
+
+// ---- what is beside them
 
 function draw_side() {
   const { state } = playing
-  const { sentence, call, chapter, file } = state.last ? explain(state, state.last, language) : { sentence: words().nothing_yet, call: '', chapter: '', file: '' }
+  const { sentence, call, chapter, file } = state.last ? explain(host_of(state, state.last), state.last, language) : { sentence: words().nothing_yet, call: '', chapter: '', file: '' }
   set_text($('.sentence'), sentence)
   set_text($('.call code'), call)
   set_text($('.chapter'), chapter && `${words().chapter} ${chapter} · ${file}`)
@@ -144,16 +175,18 @@ function draw_side() {
   set_text($('#asked'), words().asked(sum.asked, sum.answered, sum.lost))
   $('#asked').classList.toggle('loses', sum.lost > 0)
 
-  const all = state.workers.reduce((total, one) => total + one.connections, 0)
-  const rows = state.workers.map(one => [one.slot, one.pid, one.connections, one.answers, all === 0 ? '' : `${Math.round(one.connections / all * 100)} %`, one.in_vain, one.restarts])
-  refill($('tbody'), JSON.stringify(rows), () => rows.map(([slot, ...rest]) => {
+  const workers = hosts_of(state).flatMap(([host, its]) => its.workers.map(one => ({ ...one, place: host === '' ? one.slot : `${host}/${one.slot}` })))
+  const all = workers.reduce((total, one) => total + one.connections, 0)
+  const rows = workers.map(one => [one.slot, one.place, one.pid, one.connections, one.answers, all === 0 ? '' : `${Math.round(one.connections / all * 100)} %`, one.in_vain, one.restarts])
+  refill($('tbody'), JSON.stringify(rows), () => rows.map(([slot, place, ...rest]) => {
     const dot = svg('svg', { class: 'dot', viewBox: '0 0 10 10', 'aria-hidden': true }, svg('rect', { width: 10, height: 10, rx: 2, fill: shade_of(slot) }))
-    const row = element('tr', {}, element('td', {}, dot, String(slot)), ...rest.map(value => element('td', {}, String(value))))
+    const row = element('tr', {}, element('td', {}, dot, String(place)), ...rest.map(value => element('td', {}, String(value))))
     row.dataset.slot = slot
     return row
   }))
 
-  const counts = { dropped: state.dropped, missing: left_out.missing, forgotten: playing.forgotten, refused: left_out.refused }
+  const dropped = [state, ...state.hosts.values()].reduce((sum, one) => sum + one.dropped, 0)
+  const counts = { dropped, missing: left_out.missing, forgotten: playing.forgotten, refused: left_out.refused }
   const missing = Object.entries(counts).filter(([, count]) => count > 0).map(([what, count]) => words().left_out[what](count))
   refill($('#left_out'), missing.join(), () => missing.map(text => element('li', {}, text)))
 
@@ -163,7 +196,7 @@ function draw_side() {
   $('[data-does=live]').setAttribute('aria-pressed', playing.mode === 'live')
   $('#speed').value = String(playing.speed)
 
-  const about = pointed_at && explain(state, pointed_at, language)
+  const about = pointed_at && explain(host_of(state, pointed_at), pointed_at, language)
   refill($('.hover'), about ? about.sentence + about.call : '', () => about ? [about.sentence, element('code', {}, about.call)] : [])
 }
 
@@ -177,10 +210,10 @@ let last_frame = performance.now()
 function frame(now) {
   playing.tick(Math.min(now - last_frame, 250)) // a page in the background has seen nothing
   last_frame = now
-  if (playing.version !== drawn || changed || (playing.mode === 'live' && scene.moving)) {
+  if (playing.version !== drawn || changed || (playing.mode === 'live' && [...scenes.values()].some(scene => scene.moving && !scene.root.hidden))) {
     drawn = playing.version
     changed = false
-    scene.draw(playing, words(), { frozen: control.frozen, can_signal: control.running?.source === 'own' && control.running.running && playing.mode === 'live' })
+    draw_stages()
     draw_side()
     lanes_owed = true
   }

@@ -2,6 +2,7 @@
 
 import { element, refill, set_text, shade_of, svg } from './draw.mjs'
 import { waiting } from './state.mjs'
+import { story } from './words.mjs'
 
 const shown_for = 700 // ms of the spectator's time that an arrow stays when what it tells of is over
 const is_loss = new Set(['died', 'broken', 'no_worker', 'spent', 'timeout'])
@@ -30,11 +31,12 @@ export class stage {
     const { state } = player
     // Stepping, only what the last event was about is new. As time goes by, what happened a moment ago is, too.
     const since = player.mode === 'paused' ? player.now : player.now - shown_for * 1000 * (player.mode === 'live' ? 1 : player.speed)
+    set_text(this.root.querySelector('.story'), story(state, words))
     this.draw_clients(state, words)
     this.draw_kernel(state, words)
     this.draw_main(state, words, since)
     this.draw_workers(state, words, { since, frozen, can_signal })
-    this.draw_arrows(state, since)
+    this.draw_arrows(state, words, since)
   }
 
   // Those that are open, and the last of those that are not.
@@ -147,6 +149,7 @@ export class stage {
       box.classList.toggle('gone', worker.gone !== '')
       set_text(box.querySelector('b'), `${words.worker} ${worker.slot}`)
       set_text(box.querySelector('.pid'), String(worker.pid))
+      box.querySelector('.state').classList.toggle('in-order', worker.gone === 'exit 0')
       set_text(box.querySelector('.state'), worker.gone ? `${words.gone}: ${worker.gone}` : frozen.has(worker.slot) ? words.frozen : worker.silent ? words.silent : '')
       const vain = worker.vain_times.filter(time => time >= since).slice(-most_vain_marks)
       const marks = box.querySelector('.vain')
@@ -172,7 +175,7 @@ export class stage {
 
   // ---- arrows
 
-  draw_arrows(state, since) {
+  draw_arrows(state, words, since) {
     const origin = this.root.getBoundingClientRect()
     const place = target => {
       if (!target) return null
@@ -198,10 +201,10 @@ export class stage {
       const slot = state.workers.find(worker => worker.pid === pid)?.slot
       const around = slot !== undefined
       const its = accepted.filter(one => one.accepted_by === pid)
-      line(place(queue), row_of(pid, its.at(-1).holders.get(pid)), { colour: around ? shade_of(slot) : 'var(--main)', around }, its.length === 1 ? `accept ${its[0].number}` : `accept ×${its.length < 10 ? its.length : '9+'}`)
+      line(place(queue), row_of(pid, its.at(-1).holders.get(pid)), { colour: around ? shade_of(slot) : 'var(--main)', around }, its.length === 1 ? `${words.connection_of} ${its[0].number}` : `accept ×${its.length < 10 ? its.length : '9+'}`)
     }
     for (const one of state.crossings.filter(one => one.received === null || one.received >= since).slice(-6))
-      line(row_of(one.from_pid, one.from_fd), row_of(one.to_pid, one.to_fd), { class: one.received === null ? 'waits' : '', colour: shade_of(one.slot) }, `${one.from_fd} → ${one.to_fd ?? '?'}`)
+      line(row_of(one.from_pid, one.from_fd), row_of(one.to_pid, one.to_fd), { class: one.received === null ? 'waits' : '', colour: shade_of(one.slot) }, `${one.kind === 'server' ? `${words.server} ` : ''}${one.from_fd} → ${one.to_fd ?? '…'}`)
     this.arrows.replaceChildren(...parts)
     this.moving = parts.length > 0 // will look otherwise a moment later, without an event
   }
@@ -226,7 +229,7 @@ function arrow(from, to, { class: name = '', colour, around, nth, width, labels 
     head = `M${x2 - 5} ${y2} l5 8 l5 -8z`
     ;[x, y] = [(x1 + x2) / 2 + (nth % 3 - 1) * 90, (y1 + y2) / 2]
   } else if (around && main && main.left > from.right && main.right < to.left && Math.min(y1, y2) < main.bottom + 8) {
-    const under = Math.max(y1, main.bottom + 16)
+    const under = Math.max(y1, main.bottom + 24)
     path = `M${x1} ${y1} C${x1 + 40} ${y1} ${x1 + 20} ${under} ${main.left} ${under} L${main.right} ${under} C${x2 - 20} ${under} ${x2 - 45} ${y2} ${x2} ${y2}`
     ;[x, y] = [(main.left + main.right) / 2, under]
   } else {

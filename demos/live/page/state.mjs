@@ -13,6 +13,7 @@
 
 const remembered = 200 // closed connections, and hand-overs
 const most_workers = 256
+const most_hosts = 4
 const most_connections = 20000 // a stream that never closes one must not fill the memory
 
 const new_process = (pid, slot = null) => ({ pid, slot, gone: '', fds: new Map(), accepted: 0, handed: 0 })
@@ -23,6 +24,7 @@ export function new_state() {
     last: null, // that event
     program: '',
     how: '', // --mode, --accept or --policy
+    line: '', // the last that would stand on stdout
     port: null,
     main: null,
     workers: [], // boxes, in the order of their slots
@@ -32,9 +34,16 @@ export function new_state() {
     crossings: [], // descriptors on their way, and the last that have arrived
     clients: new Map(), // programs that run, by PID
     ended: { asked: 0, answered: 0, lost: 0 }, // the sum of those that have ended
-    dropped: 0 // events that nobody had time to read
+    dropped: 0, // events that nobody had time to read
+    hosts: new Map() // of several, whose events say which: by its name a state like this one
   }
 }
+
+/// Of one host without a name this state itself, as [['', state]]; else what is known of each, by their names.
+export const hosts_of = state => state.hosts.size > 0 ? [...state.hosts].sort(([a], [b]) => a < b ? -1 : 1) : [['', state]]
+
+/// What an event is about.
+export const host_of = (state, event) => state.hosts.get(event.host) ?? state
 
 const new_worker = (slot, pid) => ({ ...new_process(pid, slot), connections: 0, answers: 0, in_vain: 0, vain_times: [], restarts: 0, told: false, silent: false })
 
@@ -47,7 +56,7 @@ export const waiting = state => [...state.connections.values()].filter(one => on
 
 /// What the clients have counted themselves.
 export function asked(state) {
-  const sum = { ...state.ended }
+  const sum = { ...state.ended } // the clients are on no host
   for (const client of state.clients.values()) add_up(sum, client)
   return sum
 }
@@ -191,6 +200,7 @@ const changes = {
     const process = process_of(state, event)
     if (!process) return
     const one = let_go(state, process, event)
+    if (one && one.place === 'worker' && one.reason && one.holders.size === 0) close(state, one, one.reason, event.t_us)
     const crossing = state.crossings.find(one => one.received === null && one.from_pid === event.pid && one.from_fd === event.fd && one.kind === 'connection')
     if (!crossing) return
     // A copy is closed when the worker has acknowledged: it has arrived. A worker that does not tell so is no program of ours, and will
@@ -228,7 +238,9 @@ const changes = {
     const process = process_of(state, event)
     if (!process) return
     const one = let_go(state, process, event)
-    if (one && one.holders.size === 0) close(state, one, event.reason, event.t_us)
+    if (!one || one.place === 'closed') return
+    one.reason = event.reason
+    if (one.holders.size === 0) close(state, one, event.reason, event.t_us) // else when the main has closed its copy
   },
 
   // The kernel closes what it had. A connection that nobody else has is over; one that the main still has may go to another worker.
@@ -273,11 +285,24 @@ const changes = {
     for (const one of state.connections.values()) close(state, one, 'stopped', event.t_us)
   },
 
-  line() {}
+  line(state, event) {
+    state.line = event.text
+  }
 }
 
-/// Changes `state`, and returns it.
+/// Changes `state`, and returns it. Of more hosts than the page can show nothing is told.
 export function apply(state, event) {
+  if (event.host !== undefined) {
+    const host = state.hosts.get(event.host) ?? (state.hosts.size < most_hosts ? new_state() : undefined)
+    if (host) state.hosts.set(event.host, change(host, event))
+    state.now = Math.max(state.now, event.t_us)
+    state.last = event
+    return state
+  }
+  return change(state, event)
+}
+
+function change(state, event) {
   if (event.role === 'worker') {
     const worker = worker_of(state, event.pid)
     if (worker) worker.told = true

@@ -2,6 +2,7 @@
 // marks would lie on each other they become one, with their number.
 
 import { element, shade_of, svg } from './draw.mjs'
+import { hosts_of } from './state.mjs'
 import { duration, speed_text } from './words.mjs'
 
 const lane_height = 24
@@ -84,13 +85,8 @@ export class timeline {
     const narrow = width < 500
     this.left = narrow ? 58 : 112
     this.right = 14
-    const lanes = [{ key: 'client', label: words.lane_clients }, { key: 'kernel', label: words.lane_kernel }]
-    // At the beginning nobody is there yet: then the lanes of who will come.
-    const main = state.main?.pid ?? player.events.find(one => one.role === 'main')?.pid
-    const workers = state.workers.length > 0 ? state.workers.map(one => one.slot) : player.events.slice(0, 200).filter(one => one.ev === 'worker_up').map(one => one.worker)
-    if (main !== undefined) lanes.push({ key: main, label: `${words.main}${narrow ? '' : ` ${main}`}` })
-    const slots = [...new Set(workers)].slice(0, 16)
-    for (const slot of slots) lanes.push({ key: `slot ${slot}`, slot, label: narrow ? `${words.worker[0]} ${slot}` : `${words.worker} ${slot}` })
+    const lanes = [{ key: 'client', label: words.lane_clients }]
+    for (const [host, its] of hosts_of(state)) lanes.push(...this.lanes_of(host, its, words, narrow))
     const row = new Map(lanes.map(({ key }, i) => [key, i * lane_height + 24]))
     const height = lanes.length * lane_height + 34
     const x = t_us => this.left + (t_us - this.from) / (this.to - this.from) * (width - this.left - this.right)
@@ -106,7 +102,7 @@ export class timeline {
 
     // What waited in the kernel, and for how long: from a client's connect to somebody's accept.
     let bars = 0
-    for (const one of state.connections.values()) {
+    for (const one of row.has('kernel') ? state.connections.values() : []) { // of several hosts nobody tells when the proxy connects
       if (one.connected === null || (one.accepted !== null && one.accepted <= one.connected)) continue
       const to = one.accepted ?? one.closed ?? player.now
       if (to < this.from || one.connected > this.to || ++bars > most_queue_bars) continue
@@ -115,9 +111,10 @@ export class timeline {
     }
 
     // Descriptors on their way.
-    for (const one of state.crossings) {
-      const to = row.get(`slot ${one.slot}`)
-      const from = row.get(one.from_pid)
+    const crossings = hosts_of(state).flatMap(([host, its]) => its.crossings.map(one => ({ ...one, host })))
+    for (const one of crossings) {
+      const to = row.get(`${one.host} slot ${one.slot}`)
+      const from = row.get(`${one.host} ${one.from_pid}`)
       if (to === undefined || from === undefined || one.sent > this.to || (one.received ?? player.now) < this.from) continue
       parts.push(svg('line', { class: one.received === null ? 'crossing underway' : 'crossing', x1: x(one.sent), y1: from, x2: x(one.received ?? Math.max(player.now, one.sent)), y2: to, stroke: shade_of(one.slot) }))
     }
@@ -140,10 +137,23 @@ export class timeline {
     this.root.querySelector('.span').textContent = said.filter(Boolean).join(' · ')
   }
 
+  // At the beginning nobody is there yet: then the lanes of who will come.
+  lanes_of(host, state, words, narrow) {
+    const { events } = this.player
+    const is_here = one => (one.host ?? '') === host
+    const at = host === '' ? '' : `${host} · `
+    const lanes = host === '' ? [{ key: 'kernel', label: words.lane_kernel }] : []
+    const main = state.main?.pid ?? events.find(one => one.role === 'main' && is_here(one))?.pid
+    const workers = state.workers.length > 0 ? state.workers.map(one => one.slot) : events.slice(0, 200).filter(one => one.ev === 'worker_up' && is_here(one)).map(one => one.worker)
+    if (main !== undefined) lanes.push({ key: `${host} ${main}`, label: `${at}${words.main}${narrow ? '' : ` ${main}`}` })
+    for (const slot of [...new Set(workers)].slice(0, 16)) lanes.push({ key: `${host} slot ${slot}`, slot, label: `${at}${narrow ? words.worker[0] : words.worker} ${slot}` })
+    return lanes
+  }
+
   // Returns how many events have no mark of their own.
   marks(parts, { row, x, inside }) {
     const { events, shown } = this.player
-    const lane_of = event => event.role === 'client' ? 'client' : event.role === 'main' ? event.pid : `slot ${event.slot}`
+    const lane_of = event => event.role === 'client' ? 'client' : `${event.host ?? ''} ${event.role === 'main' ? event.pid : `slot ${event.slot}`}`
     const bins = new Map()
     let first = 0
     for (let step = events.length; step > 0; step = Math.floor(step / 2)) // the first in view
@@ -186,23 +196,23 @@ export class timeline {
     const far = Math.abs(this.from - burst) > 20 * (this.to - this.from)
     const zero = far ? Math.ceil(this.from / step) * step : burst
     const ticks = []
-    for (let at = zero + Math.ceil((this.from - zero) / step) * step; at <= this.to; at += step) ticks.push({ at, label: at === zero ? (far ? `… ${duration(zero - burst)}` : '0') : `${at < zero ? '−' : far ? '+' : ''}${duration(Math.abs(at - zero))}` })
+    for (let at = zero + Math.ceil((this.from - zero) / step) * step; at <= this.to; at += step) ticks.push({ at, label: at === zero ? (far ? `… ${duration(zero - burst)}` : '0') : `${at < zero ? '−' : far ? '+' : ''}${duration(Math.abs(at - zero), step)}` })
     return ticks
   }
 }
 
 // What must not lie hidden beneath another mark.
-const is_grave = event => event.ev === 'worker_exit' || event.ev === 'failed'
+const is_grave = event => event.ev === 'failed' || (event.ev === 'worker_exit' && event.code !== 0)
 
 // A shape for what it is, and a colour for whose it is.
 function mark_of(event, x, y) {
+  if (is_grave(event)) return svg('path', { d: `M${x - 5} ${y - 5} l10 10 m0 -10 l-10 10`, stroke: 'var(--bad)', 'stroke-width': 3, fill: 'none' })
   const fill = event.role === 'worker' ? shade_of(event.slot) : event.role === 'main' ? 'var(--main)' : 'var(--ink)'
   switch (event.ev) {
     case 'wakeup': return svg('circle', { class: 'vain', cx: x, cy: y, r: 4, stroke: fill, fill: 'none' })
     case 'accept': return svg('rect', { x: x - 4.5, y: y - 4.5, width: 9, height: 9, fill })
     case 'send_fd': return svg('path', { d: `M${x - 4} ${y - 5} l9 5 l-9 5z`, fill })
     case 'recv_fd': return svg('path', { d: `M${x + 4} ${y - 5} l-9 5 l9 5z`, fill })
-    case 'worker_exit': case 'failed': return svg('path', { d: `M${x - 5} ${y - 5} l10 10 m0 -10 l-10 10`, stroke: 'var(--bad)', 'stroke-width': 3, fill: 'none' })
     case 'conn_closed': case 'close_copy': return svg('path', { d: `M${x - 4} ${y - 4} l8 8 m0 -8 l-8 8`, stroke: fill, 'stroke-width': 2, fill: 'none' })
     case 'request': case 'response': case 'shutdown': case 'answer': return svg('path', { d: `M${x} ${y - 5.5} l5.5 5.5 l-5.5 5.5 l-5.5 -5.5z`, fill })
     default: return svg('circle', { cx: x, cy: y, r: 4.5, fill })

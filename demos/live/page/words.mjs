@@ -5,7 +5,7 @@ import { worker_of } from './state.mjs'
 
 const chapters = {
   2: '02-descriptors.md', 3: '03-socket-fanout.md', 5: '05-server-handoff.md', 6: '06-http-cluster.md', 7: '07-clients.md',
-  8: '08-who-gets-the-connection.md', 10: '10-when-a-worker-must-be-new.md', 11: '11-channel-promises.md'
+  8: '08-who-gets-the-connection.md', 9: '09-what-cluster-does.md', 10: '10-when-a-worker-must-be-new.md', 11: '11-channel-promises.md'
 }
 
 export const labels = {
@@ -17,20 +17,30 @@ export const labels = {
     load: 'requests', at_once: 'at once', keep_alive: 'keep-alive', by_hand: 'by hand',
     clients: 'clients', kernel: 'kernel', main: 'main', worker: 'worker', port: 'port', queue: 'accept queue', no_port: 'nobody listens',
     queue_unused: 'empty', queue_empty: 'empty: all have been accepted', queue_waits: 'nobody has accepted these yet', open: 'connections', open_note: 'one open socket each, whatever number names it',
-    no_clients: 'no client yet', listens: 'listens on', server: 'server', connection_of: 'client', nothing_open: 'nothing open',
-    accepted: 'accepted', received: 'received', handed: 'handed over', answered: 'answered', legend: '| a fair share   ○ woken in vain', silent: 'tells nothing: no program of ours', gone: 'gone', frozen: 'stopped',
+    no_clients: 'no client yet', host: name => `Host ${name}`, from_proxy: 'from the proxy', listens: 'listens on', server: 'server', connection_of: 'client', nothing_open: 'nothing open',
+    accepted: 'accepted', received: 'received', handed: 'handed over', answered: 'answered', legend: 'a number in front: the descriptor, by which that process names it · | a fair share · ○ woken in vain: another process was quicker', silent: 'tells nothing: no program of ours', gone: 'gone', frozen: 'stopped',
     kill: 'kill -9', freeze: 'stop', thaw: 'continue', vain: 'woken in vain',
     happened: 'What just happened', nothing_yet: 'Nothing yet. Start an example, then send some requests.', chapter: 'chapter',
-    slot: 'slot', pid: 'PID', got: 'got', answers: 'answers', share: 'share', restarts: 'restarts', fair: 'fair share',
-    timeline: 'Timeline', timeline_hint: 'Every mark is an event that a process has told. Arrow keys step, space plays, + and − zoom.',
+    slot: 'worker', pid: 'PID', got: 'clients', answers: 'answers', share: 'of all', restarts: 'restarts', fair: 'fair share',
+    timeline: 'Timeline', timeline_key: '■ accepts · ○ woken in vain · ▶ sends a descriptor · ◀ has received it · ◆ asks, answers, ends its side · × closes · ● anything else · red ×: died, or not answered · pale: still to come · a number: so many in one place',
+    timeline_hint: 'Every mark is an event that a process has told. Arrow keys step, space plays, + and − zoom.',
     lane_clients: 'clients', lane_kernel: 'kernel queue', first: 'to the beginning', back: 'one event back', play: '▶ play', pause: '❚❚ pause', forward: 'one event on', step: 'step', live: 'live', again: 'again, slowly', speed: 'speed',
     zoom_in: 'zoom in', zoom_out: 'zoom out', fit: 'fit', open_recording: 'open a recording',
     source_own: 'live', source_stdin: 'a demo that somebody else has started', source_replay: 'a recording', source_none: 'no stream', source_lost: 'the stream is interrupted; trying again',
     table: 'The same in numbers', others: n => `and ${n} more`,
-    asked: (asked, answered, lost) => `clients: ${asked} asked, ${answered} answered, ${lost} lost`,
+    asked: (asked, answered, lost) => `clients say: ${asked} asked, ${answered} answered, ${lost} lost`,
     marks: n => `${n} ${n === 1 ? 'event stands' : 'events stand'} too close to be drawn one by one`,
     left_out: { dropped: n => `${n} events dropped where nobody had time to read them`, missing: n => `${n} events missed while the stream was interrupted`, forgotten: n => `${n} older events no longer kept`, refused: n => `${n} lines that are no events` },
     span: (span, speed) => `${span} of it${speed}`, at_speed: speed => `, drawn at ${speed} speed`, skipped: time => `${time} in which nothing happened were skipped`,
+    hosts_story: 'Several hosts behind a proxy. Whoever asks meets the proxy, which asks one of the hosts over a connection of its own: no descriptor leaves its host.',
+    story: {
+      socket_fanout: 'Example 1, shared sockets. The main accepts every connection and sends it to one worker, in turn. The worker answers.',
+      all: 'Example 1, to all. The main accepts every connection and sends it to all workers. Each writes its answer to the same client.',
+      fork: 'Example 1, fork each time. The main accepts every connection and starts a new child for it, which answers.',
+      server_handoff: 'Example 2, shared listener. The main sends its listening server to every worker, once, and accepts nothing. Each worker accepts for itself, and answers what it has accepted.',
+      http_cluster: 'The HTTP cluster. The main sends its listening server to every worker, once, and accepts nothing. Each worker accepts for itself, and answers the HTTP requests that it reads.',
+      cluster: 'What cluster does. Each worker asks the main for the port. How connections then reach it, --policy says.'
+    },
     refused: 'refused', unreachable: 'the page\'s server does not answer', cannot_open: 'this cannot be opened', running_none: 'no example runs'
   },
   zh: {
@@ -41,28 +51,45 @@ export const labels = {
     load: '个请求', at_once: '并发', keep_alive: '保持连接', by_hand: '手动命令',
     clients: '客户端', kernel: '内核', main: '主进程', worker: '子进程', port: '端口', queue: '接受队列', no_port: '没有进程在监听',
     queue_unused: '空', queue_empty: '空：都已被接受', queue_waits: '还没有进程接受它们', open: '连接', open_note: '每个连接只有一个打开的 socket，不论描述符编号是几',
-    no_clients: '还没有客户端', listens: '监听', server: 'server', connection_of: '客户端', nothing_open: '没有打开的连接',
-    accepted: '已接受', received: '已收到', handed: '已移交', answered: '已应答', legend: '| 平均份额   ○ 白白唤醒', silent: '不报告事件：不是我们的程序', gone: '已退出', frozen: '已暂停',
+    no_clients: '还没有客户端', host: name => `主机 ${name}`, from_proxy: '来自代理', listens: '监听', server: 'server', connection_of: '客户端', nothing_open: '没有打开的连接',
+    accepted: '已接受', received: '已收到', handed: '已移交', answered: '已应答', legend: '前面的数字：描述符，该进程用它指称这一项 · | 平均份额 · ○ 白白唤醒：别的进程更快', silent: '不报告事件：不是我们的程序', gone: '已退出', frozen: '已暂停',
     kill: 'kill -9', freeze: '暂停', thaw: '继续', vain: '白白唤醒',
     happened: '刚刚发生了什么', nothing_yet: '还没有事件。先启动一个实例，再发送几个请求。', chapter: '章节',
-    slot: '序号', pid: 'PID', got: '连接', answers: '应答', share: '份额', restarts: '重启', fair: '平均份额',
-    timeline: '时间线', timeline_hint: '每个标记都是某个进程报告的事件。方向键单步，空格播放，+ 和 − 缩放。',
+    slot: '子进程', pid: 'PID', got: '连接', answers: '应答', share: '占比', restarts: '重启', fair: '平均份额',
+    timeline: '时间线', timeline_key: '■ 接受 · ○ 白白唤醒 · ▶ 发送描述符 · ◀ 收到描述符 · ◆ 请求、应答、结束自己一侧 · × 关闭 · ● 其他 · 红色 ×：异常退出或未应答 · 浅色：尚未发生 · 数字：同一处的事件数',
+    timeline_hint: '每个标记都是某个进程报告的事件。方向键单步，空格播放，+ 和 − 缩放。',
     lane_clients: '客户端', lane_kernel: '内核队列', first: '回到开头', back: '后退一步', play: '▶ 播放', pause: '❚❚ 暂停', forward: '前进一步', step: '单步', live: '实时', again: '慢速重放', speed: '速度',
     zoom_in: '放大', zoom_out: '缩小', fit: '适合', open_recording: '打开录制文件',
     source_own: '实时', source_stdin: '由别人启动的实例', source_replay: '录制', source_none: '没有事件流', source_lost: '事件流中断，正在重连',
     table: '数字一览', others: n => `还有 ${n} 个`,
-    asked: (asked, answered, lost) => `客户端：请求 ${asked}，应答 ${answered}，丢失 ${lost}`,
+    asked: (asked, answered, lost) => `客户端自报：请求 ${asked}，应答 ${answered}，丢失 ${lost}`,
     marks: n => `${n} 个事件太密，无法逐个画出`,
     left_out: { dropped: n => `${n} 个事件因来不及读取而被丢弃`, missing: n => `事件流中断时错过了 ${n} 个事件`, forgotten: n => `${n} 个较早的事件已不再保留`, refused: n => `${n} 行不是事件` },
     span: (span, speed) => `共 ${span}${speed}`, at_speed: speed => `，以 ${speed} 速度绘制`, skipped: time => `跳过了 ${time}，其间没有事件`,
+    hosts_story: '代理后面的多台主机。请求先到达代理，代理用自己的连接去请求其中一台主机：描述符从不离开它的主机。',
+    story: {
+      socket_fanout: '实例1，分发 socket。主进程接受每个连接，并轮流发送给一个子进程，由子进程应答。',
+      all: '实例1，给全部。主进程接受每个连接，并发送给全部子进程，每个子进程都向同一个客户端写应答。',
+      fork: '实例1，每次 fork。主进程接受每个连接，并为它启动一个新的子进程，由它应答。',
+      server_handoff: '实例2，共享监听。主进程只把监听中的 server 发送给每个子进程一次，自己不接受连接。每个子进程自己接受，并应答自己接受的连接。',
+      http_cluster: 'http 服务集群。主进程只把监听中的 server 发送给每个子进程一次，自己不接受连接。每个子进程自己接受，并应答读到的 HTTP 请求。',
+      cluster: 'cluster 的做法。每个子进程向主进程要端口；之后连接怎样到达子进程，由 --policy 决定。'
+    },
     refused: '被拒绝', unreachable: '页面的服务器没有应答', cannot_open: '无法打开', running_none: '没有运行中的实例'
   }
 }
 
-/// "1.5 ms": as many digits as tell something.
-export function duration(us) {
-  const [value, unit] = us < 1000 ? [us, 'µs'] : us < 1e6 ? [us / 1000, 'ms'] : [us / 1e6, 's']
-  return `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} ${unit}`
+// Of a name that came over the stream: what every object has is nothing of ours.
+const own = (texts, name) => Object.hasOwn(texts, name) ? texts[name] : undefined
+
+/// What the example shows: who accepts, and who answers.
+export const story = ({ program, how }, { story }) => (program === 'socket_fanout' && own(story, how)) || own(story, program) || ''
+
+/// "1.5 ms": as many digits as tell something, or as tell it from what is `step` away.
+export function duration(us, step) {
+  const [one, unit] = us < 1000 ? [1, 'µs'] : us < 1e6 ? [1000, 'ms'] : [1e6, 's']
+  const digits = step ? Math.max(0, Math.ceil(Math.log10(one / step) - 1e-9)) : us / one < 10 ? 1 : 0
+  return `${Number((us / one).toFixed(digits))} ${unit}`
 }
 
 export const speed_text = speed => speed >= 1 ? `${speed}×` : `1/${Math.round(1 / speed)}×`
@@ -149,6 +176,9 @@ const chapter_of = {
   worker_exit: 10, respawn: 10, dropped: 8, line: 3, answer: 7, failed: 11, stop: 3
 }
 
+// What a worker does with a connection, the chapter of its example explains.
+const chapter_of_program = { server_handoff: 5, http_cluster: 6, cluster: 9 }
+
 const most_listed = 8
 
 function list(processes, state, language) {
@@ -176,8 +206,9 @@ export function explain(state, event, language) {
     acceptors: list([state.main, ...state.workers].filter(one => one?.accepted > 0), state, language),
     answerers: list(state.workers.filter(one => one.answers > 0), state, language)
   }
-  const text = sentences[language][event.ev](facts).replace(/ (?=[，。：；、）])/g, '') // no space before these
+  const where = event.host === undefined ? '' : language === 'zh' ? `主机 ${event.host}：` : `host ${event.host}: `
+  const text = (where + sentences[language][event.ev](facts)).replace(/ (?=[，。：；、）])/g, '') // no space before these
   const is_of_server = event.kind === 'server' || (event.ev === 'close_copy' && !event.conn)
-  const chapter = is_of_server ? 5 : event.ev === 'stop' && event.role === 'client' ? 8 : chapter_of[event.ev]
+  const chapter = is_of_server ? 5 : chapter_of[event.ev] === 3 && event.role === 'worker' ? own(chapter_of_program, state.program) ?? 3 : event.ev === 'stop' && event.role === 'client' ? 8 : chapter_of[event.ev]
   return { sentence: text[0].toUpperCase() + text.slice(1), call: calls[event.ev]?.(event) ?? '', chapter: String(chapter).padStart(2, '0'), file: `notes/${chapters[chapter]}` }
 }
