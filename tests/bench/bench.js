@@ -33,12 +33,12 @@ const parts = [
   { ...require('./sharing'), name: 'sharing', file: 'sharing', key: 'ways' },
   { ...require('./lines'), name: 'lines', file: 'bench', key: 'lines' }
 ]
-const candidates = ['ours', 'floor', 'nginx', 'node', 'node_cluster', 'shared', 'node_shared', 'node_primary', 'node_workers']
+const candidates = ['ours', 'floor', 'nginx', 'node', 'node_cluster', 'exclusive', 'shared', 'least_busy', 'node_shared', 'node_primary', 'node_workers']
 const efforts = {
-  full: { rounds: 9, warmUp: 2, seconds: 0.5, starts: 9, runs: 50, connections: 1024, members: 10000 },
-  quick: { rounds: 3, warmUp: 1, seconds: 0.5, starts: 2, runs: 10, connections: 512, members: 10000 },
-  calls: { rounds: 1, warmUp: 1, seconds: 0.5, starts: 1, runs: 20, connections: 1024, members: 10000, names: true },
-  smoke: { rounds: 1, warmUp: 0.1, seconds: 0.1, starts: 1, runs: 1, connections: 40, members: 1000 } // for a test
+  full: { rounds: 9, warmUp: 2, seconds: 0.5, starts: 9, runs: 50, turns: 5, connections: 1024, members: 10000 },
+  quick: { rounds: 3, warmUp: 1, seconds: 0.3, starts: 2, runs: 8, turns: 1, connections: 512, members: 10000 },
+  calls: { rounds: 1, warmUp: 1, seconds: 0.5, starts: 1, runs: 20, turns: 1, connections: 1024, members: 10000, names: true },
+  smoke: { rounds: 1, warmUp: 0.1, seconds: 0.1, starts: 1, runs: 1, turns: 1, connections: 40, members: 1000 } // for a test
 }
 
 function version (command, args) {

@@ -10,8 +10,19 @@ const path = require('path')
 const notes = path.resolve(__dirname, '../../notes')
 
 // Colours with enough contrast on white and on black, for readers of either.
-const colours = { ours: '#2f7ed8', floor: '#8c8c8c', nginx: '#2e9e5b', node: '#d9822b', node_cluster: '#b0563a' }
-const labels = { ours: 'ours', floor: 'floor: raw calls', nginx: 'nginx', node: 'Node, shared listener', node_cluster: 'Node, cluster' }
+const looks = {
+  ours: ['ours', '#2f7ed8'],
+  exclusive: ['ours, --accept exclusive', '#7a9ec9'],
+  shared: ['ours, --policy shared', '#7a9ec9'],
+  least_busy: ['ours, --policy least_busy', '#5b9aa0'],
+  floor: ['floor: raw calls', '#8c8c8c'],
+  nginx: ['nginx', '#2e9e5b'],
+  node: ['Node, shared listener', '#d9822b'],
+  node_cluster: ['Node, cluster', '#b0563a'],
+  node_shared: ['Node, SCHED_NONE', '#b0563a'],
+  node_primary: ["Node's primary, our workers", '#9b6bc4'],
+  node_workers: ["our primary, Node's workers", '#b8a12e']
+}
 const shades = ['#2f7ed8', '#d9822b', '#2e9e5b', '#9b6bc4', '#c0504d', '#5b9aa0', '#8c8c8c', '#b8a12e']
 
 const width = 760
@@ -90,10 +101,10 @@ function drawBench (data) {
     const x = cpu_us => left + (columns[0][1] - 50 - left) * cpu_us / most
     for (const [name, figure] of Object.entries(candidates)) {
       const [least, greatest] = [Math.min(...figure.cpu_us_of_each_round), Math.max(...figure.cpu_us_of_each_round)]
-      const label = name === 'node' && !candidates.node_cluster ? 'Node' : labels[name]
+      const [label, colour] = looks[name]
       drawing.add(
-        drawing.text(left - 8, drawing.y + 14, label, 'text-anchor="end"'),
-        drawing.bar(left, x(figure.cpu_us) - left, colours[name]),
+        drawing.text(left - 8, drawing.y + 14, name === 'node' && !candidates.node_cluster ? 'Node' : label, 'text-anchor="end"'),
+        drawing.bar(left, x(figure.cpu_us) - left, colour),
         drawing.span(x(least), x(greatest)),
         ...known.map(([, right, text]) => drawing.text(right, drawing.y + 14, text(figure) ?? '-', 'text-anchor="end"')))
       drawing.y += 19
@@ -105,7 +116,7 @@ function drawBench (data) {
     for (const { title, candidate, per_second: count } of data.handles) {
       drawing.add(
         drawing.text(left - 8, drawing.y + 14, title, 'text-anchor="end"'),
-        drawing.bar(left, (columns[0][1] - 50 - left) * count / most, colours[candidate]),
+        drawing.bar(left, (columns[0][1] - 50 - left) * count / most, looks[candidate][1]),
         drawing.text(columns[3][1], drawing.y + 14, count, 'text-anchor="end"'))
       drawing.y += 19
     }

@@ -31,7 +31,7 @@ const http = {
 }
 const commands = {
   keep_alive: http,
-  close: { ...http, floor: floor('close') },
+  close: { ours: http.ours, exclusive: demo('http_cluster', '--accept', 'exclusive'), ...http, floor: floor('close') },
   fanout: {
     ours: demo('socket_fanout', '--quiet', '--delay', '0'),
     floor: workers => [here('bench_hand_over_floor'), workers],
@@ -39,6 +39,7 @@ const commands = {
   },
   handoff: {
     ours: demo('server_handoff', '--delay', '0'),
+    exclusive: demo('server_handoff', '--delay', '0', '--accept', 'exclusive'),
     floor: floor('greet'),
     node: counterpart('server_handoff/main.js', '--delay', '0')
   },
@@ -46,6 +47,7 @@ const commands = {
   cluster: {
     ours: demo('cluster'),
     shared: demo('cluster', '--policy', 'shared'),
+    least_busy: demo('cluster', '--policy', 'least_busy'),
     floor: floor('close'),
     node: counterpart('cluster/main.js'),
     node_shared: workers => ['env', 'NODE_CLUSTER_SCHED_POLICY=none', ...counterpart('cluster/main.js')(workers)],

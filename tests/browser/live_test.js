@@ -112,7 +112,7 @@ async function load(page, count, text) {
 test('forty requests are forty answers, in the sum and in the table', () => with_page(async page => {
   await choose(page, 'http_cluster', { workers: 3 })
   await workers_shown(page, 3)
-  await load(page, 40, 'clients: 40 asked, 40 answered, 0 lost')
+  await load(page, 40, 'clients say: 40 asked, 40 answered, 0 lost')
   await workers_tell(page, 40)
 }))
 
@@ -130,7 +130,24 @@ test('each example and each way to accept can be chosen, and the one before is g
   }
 }))
 
-test('a worker that is killed has a successor with another PID, and each client is counted', () => with_page(async page => {
+// What the clients have said themselves, in the file that --record has written.
+function counted(file) {
+  const events = fs.readFileSync(file, 'utf8').trim().split('\n').map(JSON.parse).filter(one => one.role === 'client')
+  const count = ev => events.filter(one => one.ev === ev).length
+  return { answered: count('answer'), lost: count('failed') }
+}
+
+async function with_recorded_page(visit) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'live-'))
+  const file = path.join(folder, 'events.jsonl')
+  try {
+    await with_page(page => visit(page, file), { flags: ['--record', file] })
+  } finally {
+    fs.rmSync(folder, { recursive: true })
+  }
+}
+
+test('a worker that is killed has a successor with another PID, and each client is counted as it counts itself', () => with_recorded_page(async (page, file) => {
   await choose(page, 'socket_fanout', { workers: 3 })
   await workers_shown(page, 3)
   const before = await pids(page)
@@ -140,51 +157,42 @@ test('a worker that is killed has a successor with another PID, and each client 
   assert.ok(!runs(before[1]))
   const now = await pids(page)
   assert.deepStrictEqual([now[0], now[2]], [before[0], before[2]])
-  await load(page, 5, 'clients: 5 asked, 5 answered, 0 lost')
+  await load(page, 5, 'clients say: 5 asked, 5 answered, 0 lost')
 
-  // Now while it has clients: some of these may be lost, and then the page says so. Nobody is forgotten.
+  // Now while it has clients: some of these may be lost, and then the page says so, as they do. Nobody is forgotten.
   await page.click('[data-count="40"]')
-  await page.waitForFunction(() => !/^clients: 5 /.test(document.querySelector('#asked').textContent))
+  await page.waitForFunction(() => !/^clients say: 5 /.test(document.querySelector('#asked').textContent))
   await page.click('.boxes .process >> nth=0 >> [data-name=kill]')
   await page.waitForFunction(() => {
     const [, asked, answered, lost] = document.querySelector('#asked').textContent.match(/(\d+) asked, (\d+) answered, (\d+) lost/).map(Number)
     return asked === 45 && answered + lost === 45
   })
+  const [, answered, lost] = (await page.textContent('#asked')).match(/(\d+) answered, (\d+) lost/).map(Number)
+  assert.deepStrictEqual(counted(file), { answered, lost })
   await page.waitForFunction(pid => Number(document.querySelectorAll('tbody tr')[0].cells[1].textContent) !== pid, now[0])
 }))
 
-// What the clients have said themselves, in the file that --record has written.
-function counted(file) {
-  const events = fs.readFileSync(file, 'utf8').trim().split('\n').map(JSON.parse).filter(one => one.role === 'client')
-  const count = ev => events.filter(one => one.ev === ev).length
-  return { answered: count('answer'), lost: count('failed') }
-}
-
 for (const demo of ['socket_fanout', 'server_handoff', 'http_cluster']) {
-  test(`${demo}: a worker that dies before it has touched a client loses none of forty, says the page as the clients do`, () => {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'live-'))
-    const file = path.join(folder, 'events.jsonl')
-    return with_page(async page => {
-      await choose(page, demo, { workers: 3 })
-      await workers_shown(page, 3)
-      await page.waitForFunction(() => /\d/.test(document.querySelector('.kernel .port').textContent))
-      const before = await pids(page)
-      const box = '.boxes .process >> nth=1'
-      await page.click(`${box} >> .stop`)
-      await page.waitForFunction(() => document.querySelectorAll('.boxes .process')[1].querySelector('.state').textContent === 'stopped')
-      assert.match(fs.readFileSync(`/proc/${before[1]}/stat`, 'utf8'), /\) T /)
-      await page.fill('[name=concurrency]', '40')
-      await page.click('[data-count="40"]')
-      // All have their connections, and the stopped one has none of them in hand.
-      await page.waitForFunction(() => /^clients: 40 asked/.test(document.querySelector('#asked').textContent))
-      await page.click(`${box} >> .kill`)
-      await asked(page, 'clients: 40 asked, 40 answered, 0 lost')
-      await page.waitForFunction(pid => Number(document.querySelectorAll('tbody tr')[1].cells[1].textContent) !== pid, before[1])
-      assert.ok(!runs(before[1]))
-      assert.deepStrictEqual(counted(file), { answered: 40, lost: 0 })
-      await workers_tell(page, 40)
-    }, { flags: ['--record', file] }).finally(() => fs.rmSync(folder, { recursive: true }))
-  })
+  test(`${demo}: a worker that dies before it has touched a client loses none of forty, says the page as the clients do`, () => with_recorded_page(async (page, file) => {
+    await choose(page, demo, { workers: 3 })
+    await workers_shown(page, 3)
+    await page.waitForFunction(() => /\d/.test(document.querySelector('.kernel .port').textContent))
+    const before = await pids(page)
+    const box = '.boxes .process >> nth=1'
+    await page.click(`${box} >> .stop`)
+    await page.waitForFunction(() => document.querySelectorAll('.boxes .process')[1].querySelector('.state').textContent === 'stopped')
+    while (!/\) T /.test(fs.readFileSync(`/proc/${before[1]}/stat`, 'utf8'))) await new Promise(setImmediate) // SIGSTOP has been sent
+    await page.fill('[name=concurrency]', '40')
+    await page.click('[data-count="40"]')
+    // All have their connections, and the stopped one has none of them in hand.
+    await page.waitForFunction(() => /^clients say: 40 asked/.test(document.querySelector('#asked').textContent))
+    await page.click(`${box} >> .kill`)
+    await asked(page, 'clients say: 40 asked, 40 answered, 0 lost')
+    await page.waitForFunction(pid => Number(document.querySelectorAll('tbody tr')[1].cells[1].textContent) !== pid, before[1])
+    assert.ok(!runs(before[1]))
+    assert.deepStrictEqual(counted(file), { answered: 40, lost: 0 })
+    await workers_tell(page, 40)
+  }))
 }
 
 test('a worker that is stopped answers nobody, and does again when it is continued', () => with_page(async page => {
@@ -197,20 +205,20 @@ test('a worker that is stopped answers nobody, and does again when it is continu
   await page.waitForFunction(() => document.querySelectorAll('.queue li').length === 5)
   assert.match(await page.textContent('#asked'), / 0 answered/)
   await page.click('.boxes .continue')
-  await asked(page, 'clients: 5 asked, 5 answered, 0 lost')
+  await asked(page, 'clients say: 5 asked, 5 answered, 0 lost')
   assert.strictEqual(await page.textContent('.boxes .state'), '')
 }))
 
 test('a stream that is cut resumes where it was: nothing is missing, and nothing told twice', () => with_page(async (page, proxy) => {
   await choose(page, 'http_cluster', { workers: 2 })
   await workers_shown(page, 2)
-  await load(page, 5, 'clients: 5 asked, 5 answered, 0 lost')
+  await load(page, 5, 'clients say: 5 asked, 5 answered, 0 lost')
   const admit = proxy.cut()
   await page.waitForSelector('[data-source=lost]')
   await page.click('[data-count="40"]') // which the page is not told of now
   admit()
   await page.waitForSelector('[data-source=own]')
-  await asked(page, 'clients: 45 asked, 45 answered, 0 lost')
+  await asked(page, 'clients say: 45 asked, 45 answered, 0 lost')
   await workers_tell(page, 45)
   assert.strictEqual(await page.textContent('#left_out'), '')
   const { has, text } = proxy.resumed.at(-1)

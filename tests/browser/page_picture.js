@@ -1,8 +1,13 @@
-// node tests/browser/page_picture.js
-//
 // Takes the README's pictures of the page: a hand-over under way, from notes/recordings/socket_fanout.jsonl, light and dark.
+//
+//     node tests/browser/page_picture.js            takes them
+//     node tests/browser/page_picture.js --check    says whether they are of the page and the recording as they are now
+//
+// Two browsers draw no two letters alike, so what is compared is what the pictures were taken from.
 'use strict'
+const assert = require('assert')
 const { execFileSync } = require('child_process')
+const { createHash } = require('crypto')
 const fs = require('fs')
 const http = require('http')
 const os = require('os')
@@ -14,6 +19,8 @@ const file = 'notes/recordings/socket_fanout.jsonl'
 const recording = fs.readFileSync(path.join(top, file))
 const events = recording.toString().trim().split('\n').map(JSON.parse)
 const most_bytes = 150000
+const check = process.argv.includes('--check')
+const data_file = path.join(top, 'tests/browser/page_picture.json')
 
 // When most descriptors are under way.
 function busiest() {
@@ -39,20 +46,28 @@ async function take(browser, address, colorScheme) {
   const devtools = await page.context().newCDPSession(page)
   const { data } = await devtools.send('Page.captureScreenshot', { format: 'webp', quality: 90, clip })
   const picture = Buffer.from(data, 'base64')
-  if (picture.length > most_bytes) throw new Error(`${colorScheme}: ${picture.length} bytes`)
-  fs.writeFileSync(path.join(top, `notes/pictures/live-${colorScheme}.webp`), picture)
+  assert.ok(picture.length <= most_bytes, `${colorScheme}: ${picture.length} bytes`)
+  const there = path.join(top, `notes/pictures/live-${colorScheme}.webp`)
+  if (!check) fs.writeFileSync(there, picture)
+  assert.ok(fs.statSync(there).size <= most_bytes, `${there}: ${fs.statSync(there).size} bytes`)
 }
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'page-'))
 execFileSync('cmake', ['-D', `PAGE=${folder}/page.html`, '-P', path.join(top, 'demos/live/page/join.cmake')])
 const html = fs.readFileSync(`${folder}/page.html`)
 fs.rmSync(folder, { recursive: true })
+const sum = bytes => createHash('sha256').update(bytes).digest('hex')
+const taken_from = { page: sum(html), recording: sum(recording) }
+if (check) {
+  assert.deepStrictEqual(taken_from, JSON.parse(fs.readFileSync(data_file)), 'the page has changed since: node tests/browser/page_picture.js takes them anew')
+}
 const server = http.createServer((request, response) => request.url.startsWith('/?') ? response.setHeader('Content-Type', 'text/html').end(html) : response.end(recording))
 server.listen(0, '127.0.0.1', async () => {
   try {
     await with_browser(async browser => {
       for (const scheme of ['light', 'dark']) await take(browser, `http://127.0.0.1:${server.address().port}/?replay=/${file}`, scheme)
     })
+    if (!check) fs.writeFileSync(data_file, JSON.stringify(taken_from, null, 2) + '\n')
   } finally {
     server.close()
     server.closeAllConnections()

@@ -101,7 +101,7 @@ test('a recording is shown exactly, event by event, to its end', () => with_page
   const got = pid => events.filter(one => one.ev === 'recv_fd' && one.pid === pid).length
   const workers = events.filter(one => one.ev === 'worker_up')
   assert.deepStrictEqual(await rows(page), workers.map(({ worker, worker_pid }) => [worker, worker_pid, got(worker_pid), got(worker_pid), `${got(worker_pid) * 20} %`, 0, 0].map(String)))
-  assert.strictEqual(await page.textContent('#asked'), 'clients: 5 asked, 5 answered, 0 lost')
+  assert.strictEqual(await page.textContent('#asked'), 'clients say: 5 asked, 5 answered, 0 lost')
   assert.strictEqual(await page.isVisible('#controls'), false)
 }))
 
@@ -120,7 +120,7 @@ test('a recording that the reader opens is played, and the keyboard steps throug
   assert.match(await page.textContent('.sentence'), /starts: http_cluster/)
   await page.keyboard.press('End')
   await one_frame(page)
-  assert.strictEqual(await page.textContent('#asked'), 'clients: 5 asked, 5 answered, 0 lost')
+  assert.strictEqual(await page.textContent('#asked'), 'clients say: 5 asked, 5 answered, 0 lost')
 }))
 
 test('a mark tells its event and the call behind it, and a click goes there', () => with_page('?replay=/recordings/socket_fanout', async page => {
@@ -144,6 +144,34 @@ test('a mark tells its event and the call behind it, and a click goes there', ()
   await one_frame(page)
   assert.notStrictEqual(await page.textContent('.span'), span)
 }))
+
+test('two hosts whose events come together stand below each other, each with its own stage and its own lanes', () => with_page('', async page => {
+  await page.waitForSelector('[data-source=own]')
+  const told = [['a', 'socket_fanout'], ['b', 'http_cluster']].flatMap(([host, name]) => lines_of(name).map(JSON.parse).map(event => event.role === 'client' ? event : { ...event, host }))
+  await page.setInputFiles('#recording', { name: 'two_hosts.jsonl', mimeType: 'text/plain', buffer: Buffer.from(told.map(event => JSON.stringify(event)).join('\n')) })
+  await page.waitForSelector('[data-source=replay]')
+  await page.focus('.lanes')
+  await page.keyboard.press('End')
+  await one_frame(page)
+  assert.deepStrictEqual(await page.$$eval('.stage', all => all.filter(one => !one.hidden).map(one => [one.getAttribute('aria-label'), one.querySelectorAll('.boxes .process').length, one.querySelector('.clients h3').textContent])),
+    [['Host a', 4, 'from the proxy'], ['Host b', 4, 'from the proxy']])
+  assert.deepStrictEqual((await rows(page)).map(([place]) => place), ['a/0', 'a/1', 'a/2', 'a/3', 'b/0', 'b/1', 'b/2', 'b/3'])
+  assert.deepStrictEqual((await page.$$eval('.lane-name', all => all.map(one => one.textContent.replace(/main \d+/, 'main')))), ['clients', ...['a', 'b'].flatMap(host => ['main', 'worker 0', 'worker 1', 'worker 2', 'worker 3'].map(who => `${host} · ${who}`))])
+  assert.strictEqual(await page.textContent('#asked'), 'clients say: 10 asked, 10 answered, 0 lost')
+  await page.click('#language')
+  await one_frame(page)
+  assert.deepStrictEqual(await page.$$eval('.host h2', all => all.map(one => one.textContent)), ['主机 a', '主机 b'])
+  for (const width of [320, 931, 1440]) {
+    await page.setViewportSize({ width, height: 800 })
+    await one_frame(page)
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `the page at ${width}`)
+  }
+  await page.evaluate(fs.readFileSync(path.join(modules, 'axe-core/axe.min.js'), 'utf8'))
+  assert.deepStrictEqual((await page.evaluate(() => window.axe.run())).violations.map(one => one.id), [])
+  // And another recording, of one host, is shown as ever.
+  await page.setInputFiles('#recording', path.join(top, 'notes/recordings/server_handoff.jsonl'))
+  await page.waitForFunction(() => document.querySelectorAll('.host:not([hidden])').length === 0 && !document.querySelector('#stage').hidden)
+}, { bypassCSP: true }))
 
 test('it needs no server: opened as a file, it plays a recording', () => with_browser(async browser => {
   const page = await browser.newPage({ locale: 'en' })

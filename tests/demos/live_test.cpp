@@ -14,6 +14,7 @@
 #include <set>
 #include <sstream>
 #include <unistd.h>
+#include <utility>
 
 using namespace support;
 using std::string;
@@ -86,6 +87,42 @@ private:
         all.insert(all.end(), arguments.begin(), arguments.end());
         return all;
     }
+};
+
+/// What the program under test reads as its standard input: of somebody else's making.
+class input_of_a_pipe {
+public:
+    input_of_a_pipe() { EXPECT_EQ(::pipe2(ends_, O_CLOEXEC), 0); }
+    ~input_of_a_pipe()
+    {
+        is_passed();
+        end();
+    }
+    input_of_a_pipe(const input_of_a_pipe&) = delete;
+    input_of_a_pipe& operator=(const input_of_a_pipe&) = delete;
+
+    /// To start it with.
+    start_options options() const
+    {
+        start_options result;
+        result.before_exec = [end = ends_[0]] { ::dup2(end, STDIN_FILENO); };
+        return result;
+    }
+    void is_passed() { close(ends_[0]); } ///< it has been started
+
+    void write(const string& text)
+    {
+        ASSERT_EQ(::write(ends_[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    }
+    void end() { close(ends_[1]); }
+
+private:
+    static void close(int& end)
+    {
+        if (end >= 0)
+            ::close(std::exchange(end, -1));
+    }
+    int ends_[2] = {-1, -1};
 };
 
 /// A page that reads all that happens.
@@ -375,17 +412,14 @@ TEST(Live, AStreamResumesWhereItWasCut)
 
 TEST(Live, WhatSomebodyElseHasStartedIsShownAndNotTouched)
 {
-    int ends[2];
-    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    start_options options;
-    options.before_exec = [end = ends[0]] { ::dup2(end, STDIN_FILENO); };
-    running_live live({}, options);
-    ::close(ends[0]);
+    input_of_a_pipe input;
+    running_live live({}, input.options());
+    input.is_passed();
     page seen(live);
     const string hostile = "<script>alert(1)</script>\nevent: state\r\n\r\ndata: {}\n";
     const auto all = some_events + hostile +
                      event(R"("ev":"line","text":"</script>\r\n\r\nevent: x")", "main", 3);
-    ASSERT_EQ(::write(ends[1], all.data(), all.size()), static_cast<ssize_t>(all.size()));
+    input.write(all);
     seen.read_until("</script>");
     EXPECT_EQ(seen.text.find("alert"), string::npos);
     EXPECT_EQ(seen.text.find("\nevent: x"), string::npos);
@@ -395,9 +429,37 @@ TEST(Live, WhatSomebodyElseHasStartedIsShownAndNotTouched)
     for (const string action : {"start", "load", "end"})
         EXPECT_EQ(live.order(R"({"action":")" + action + "\"}"), "409");
     EXPECT_EQ(live.order(R"({"action":"kill","slot":0})"), "409");
-    ::close(ends[1]);
+    input.end();
     seen.read_until("\"running\":false");
     live.err_line("a line is left out, it is no event");
+    EXPECT_EQ(live.stop(), exited(0));
+}
+
+// One that begins does not end the others: whoever opens the page then sees all of them.
+TEST(Live, SeveralHostsAreShownTogether)
+{
+    input_of_a_pipe input;
+    running_live live({}, input.options());
+    input.is_passed();
+    page first(live);
+    const auto start = [](const string& program, const string& host) {
+        return event(R"("ev":"start","program":")" + program + "\"" + host);
+    };
+    const auto all = start("before", "") + start("one", R"(,"host":"a")") +
+                     start("other", R"(,"host":"b")") + start("again", R"(,"host":"a")");
+    input.write(all);
+    first.read_until("again");
+    page second(live);
+    second.read_until("again");
+    EXPECT_EQ(second.values("start", "program"),
+              (vector<string>{"before", "one", "other", "again"}));
+    const auto alone = start("alone", "");
+    input.write(alone);
+    first.read_until("alone");
+    page third(live);
+    third.read_until("alone");
+    EXPECT_EQ(third.values("start", "program"), vector<string>{"alone"});
+    input.end();
     EXPECT_EQ(live.stop(), exited(0));
 }
 

@@ -268,7 +268,7 @@ TEST_P(PoorMachine, WorksWithoutEventfdTimerfdAndReadlink)
 // ---- /proc
 // ---------------------------------------------------------------------------------------
 
-#if !defined(__SANITIZE_ADDRESS__) // AddressSanitizer has its options from there
+#if !defined(ADDRESS_SANITIZER) // AddressSanitizer has its options from there
 TEST_P(PoorMachine, WorksWithoutProc)
 {
     start_options options;

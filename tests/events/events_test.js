@@ -67,6 +67,18 @@ for (const mode of ['all', 'fork']) {
   })
 }
 
+for (const program of ['http_cluster', 'cluster']) {
+  test(`${program}: each event of a host that has a name has it, and no other`, async () => {
+    for (const [words, host] of [[['--name', 'a'], 'a'], [[], undefined]]) {
+      const demo = await start_demo(program, ['--workers', '2', ...words])
+      await run_client('http_client', demo.port, ['--count', 3])
+      const { events } = await demo.stop()
+      expect_whole(events)
+      assert.ok(count(events, 'request')[0] === 3 && events.every(one => one.host === host))
+    }
+  })
+}
+
 test('server_handoff: the main sends its server to each worker and closes it; the workers accept', async () => {
   const demo = await start_demo('server_handoff', ['--delay', '1'])
   const asked = await run_client('net_client', demo.port, ['--count', clients])

@@ -17,11 +17,17 @@ function can_listen(port, host) {
   })
 }
 
+// Whether a process that starts soon may have this number: who reads a transcript could not tell it from the port.
+function may_be_a_pid(number) {
+  const pid_max = Number(fs.readFileSync('/proc/sys/kernel/pid_max', 'utf8'))
+  return (number + 1 - process.pid + pid_max) % pid_max < 8000
+}
+
 // A port that is free, and the next one too, below those that the kernel gives to clients.
 async function free_port() {
   for (;;) {
     const port = 10000 + 2 * Math.floor(Math.random() * 10000)
-    if (await can_listen(port, '0.0.0.0') && await can_listen(port, '::') && await can_listen(port + 1, '0.0.0.0')) return port
+    if (!may_be_a_pid(port) && await can_listen(port, '0.0.0.0') && await can_listen(port, '::') && await can_listen(port + 1, '0.0.0.0')) return port
   }
 }
 

@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url'
 import { demo_command, load_command, signal_command } from '../../demos/live/page/controls.mjs'
 import { fields_of, is_event, read_recording } from '../../demos/live/page/events.mjs'
 import { player, speeds } from '../../demos/live/page/player.mjs'
-import { apply, asked, new_state, waiting } from '../../demos/live/page/state.mjs'
-import { duration, explain, labels } from '../../demos/live/page/words.mjs'
+import { apply, asked, host_of, hosts_of, new_state, waiting } from '../../demos/live/page/state.mjs'
+import { duration, explain, labels, story as story_of } from '../../demos/live/page/words.mjs'
 
 const top = path.join(path.dirname(fileURLToPath(import.meta.url)), '../..')
 const parts = path.join(top, 'demos/live/page')
@@ -78,6 +78,14 @@ test('a connection goes from the queue to the main, and with another number to a
   assert.strictEqual(end.connections.get(conn).answered_by, 0)
 })
 
+test('a worker that is through before the main has closed its copy ends the connection no sooner than the main', () => {
+  const told = [...up, connect, accept, send, receive, shutdown, closed]
+  const before = fold(story(...told))
+  assert.deepStrictEqual([before.connections.get(conn).place, before.workers[0].fds.size, before.main.fds.has(12)], ['worker', 0, true])
+  const after = fold(story(...told, close_copy))
+  assert.deepStrictEqual([after.connections.get(conn).place, after.connections.get(conn).reason, after.main.fds.has(12)], ['closed', 'ended', false])
+})
+
 test('what has been accepted before its client knows does not wait', () => {
   const state = fold(story(...up, accept, connect))
   assert.deepStrictEqual(waiting(state), [])
@@ -116,6 +124,19 @@ test('who has accepted and who has answered is counted, whoever died, and told w
   assert.deepStrictEqual([after.workers[1].pid, after.workers[1].accepted], [23, 1])
 })
 
+test('an example has its story and its chapter, and what has none is given none, whatever it is called', () => {
+  const told = (program, how) => {
+    const events = story(['main', 'start', { program }], ['main', 'strategy', { how, workers: 2 }], ...up.slice(1), connect, receive, shutdown)
+    return [story_of(fold(events), labels.en), explain(fold(events), events.at(-1), 'en').file]
+  }
+  const { story: stories } = labels.en
+  assert.deepStrictEqual(told('socket_fanout', 'rotate'), [stories.socket_fanout, 'notes/03-socket-fanout.md'])
+  assert.deepStrictEqual(told('socket_fanout', 'fork'), [stories.fork, 'notes/03-socket-fanout.md'])
+  assert.deepStrictEqual(told('server_handoff', 'race'), [stories.server_handoff, 'notes/05-server-handoff.md'])
+  assert.deepStrictEqual(told('http_cluster', 'race'), [stories.http_cluster, 'notes/06-http-cluster.md'])
+  assert.deepStrictEqual(told('constructor', 'toString'), ['', 'notes/03-socket-fanout.md'])
+})
+
 test('what the main need not keep any longer has arrived, be it that its worker tells nothing', () => {
   const state = fold(story(...up, connect, accept, send, close_copy))
   assert.deepStrictEqual(state.workers.map(one => [one.silent, one.connections]), [[true, 1], [false, 0]])
@@ -128,6 +149,25 @@ test('what the main need not keep any longer has arrived, be it that its worker 
 test('wake-ups in vain are counted for the worker that was woken', () => {
   const state = fold(story(...up, ['w1', 'wakeup', { empty: true }], ['w1', 'wakeup', { empty: true }], ['w0', 'accept', { conn, fd: 7, wakeups: 0 }]))
   assert.deepStrictEqual(state.workers.map(one => [one.connections, one.in_vain]), [[1, 0], [0, 2]])
+})
+
+test('hosts whose events come together are told apart, and the clients are on none of them', () => {
+  const on = (host, events) => events.map(event => event.role === 'client' ? event : { ...event, host })
+  const one_host = story(...up, connect, accept, send, receive)
+  const events = [...on('a', one_host), ...on('b', story(...up, connect, accept)), ...story(answer)]
+  for (const event of events) assert.ok(fault_of(event) === '' && is_event(event), JSON.stringify(event))
+  const state = fold(events)
+  assert.deepStrictEqual(hosts_of(state).map(([name, its]) => [name, its.main.accepted, its.main.handed, its.workers.map(worker => worker.connections)]), [['a', 1, 1, [1, 0]], ['b', 1, 0, [0, 0]]])
+  assert.deepStrictEqual([state.main, state.workers, asked(state).answered], [null, [], 1])
+  const last = events.find(one => one.host === 'a' && one.ev === 'recv_fd')
+  assert.match(explain(host_of(state, last), last, 'en').sentence, /^Host a: The connection of client 0 has arrived: 12 → 19 in worker 0/)
+  assert.match(explain(host_of(state, last), last, 'zh').sentence, /^主机 a：/)
+  // The same main without a name is one host, as ever.
+  assert.deepStrictEqual(hosts_of(fold(one_host)).map(([name]) => name), [''])
+  // A hostile stream invents no end of them.
+  const flood = fold(Array.from({ length: 1000 }, (_, i) => on(`host ${i}`, story(up[0]))[0]))
+  assert.strictEqual(flood.hosts.size, 4)
+  assert.doesNotMatch(explain(host_of(flood, flood.last), flood.last, 'en').sentence, /undefined|null/)
 })
 
 test('clients that are not answered are lost, and ended clients stay counted', () => {

@@ -57,7 +57,7 @@ function check(root) {
   return problems
 }
 
-module.exports = { check }
+module.exports = { check, files_below }
 if (require.main === module) {
   const problems = check(process.argv[2] ?? path.join(__dirname, '../..'))
   for (const problem of problems) console.error(problem)

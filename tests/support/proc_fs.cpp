@@ -1,5 +1,7 @@
 #include "support/proc_fs.hpp"
 
+#include "support/process.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
@@ -186,6 +188,18 @@ std::map<int, std::string> descriptors(pid_t pid)
             result[std::stoi(entry.path().filename())] = target;
     }
     return result;
+}
+
+std::set<int> descriptor_numbers(pid_t pid, const std::set<int>& awaited)
+{
+    std::set<int> numbers;
+    (void)eventually([&] {
+        numbers.clear();
+        for (const auto& [number, what] : descriptors(pid))
+            numbers.insert(number);
+        return numbers == awaited;
+    });
+    return numbers;
 }
 
 std::map<std::string, std::size_t> descriptor_kinds(pid_t pid)

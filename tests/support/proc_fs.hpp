@@ -31,6 +31,10 @@ std::string command_line(pid_t pid);
 /// Empty when there is no such process.
 std::map<int, std::string> descriptors(pid_t pid);
 
+/// The numbers alone, once they are the `awaited` ones; else those that there are in the end. A
+/// program that has just begun has others for a moment: its loader reads libraries.
+std::set<int> descriptor_numbers(pid_t pid, const std::set<int>& awaited);
+
 /// What those above 2 are, and how many of each: "socket", "pipe", "anon_inode:[eventpoll]",
 /// "/dev/null".
 std::map<std::string, std::size_t> descriptor_kinds(pid_t pid);

@@ -41,6 +41,31 @@ struct socket_address {
     socklen_t size = 0;
 };
 
+// A socket that listens nowhere yet, or -1. It may share its port with others of its kind until one
+// of them listens (SO_REUSEADDR in socket(7)).
+int bound(const std::string& host, std::uint16_t port)
+{
+    const socket_address wanted(host, port);
+    const int fd = ::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (::bind(fd, wanted.data(), wanted.size) == 0)
+        return fd;
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    return -1;
+}
+
+std::uint16_t port_of(int socket)
+{
+    sockaddr_storage got{};
+    socklen_t size = sizeof got;
+    ::getsockname(socket, reinterpret_cast<sockaddr*>(&got), &size);
+    return ntohs(got.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(got).sin6_port
+                                           : reinterpret_cast<sockaddr_in&>(got).sin_port);
+}
+
 bool becomes_readable(int fd, milliseconds time)
 {
     pollfd event{fd, POLLIN, 0};
@@ -156,37 +181,28 @@ std::string ask(std::uint16_t port, const std::string& host)
 
 bool is_free(std::uint16_t port)
 {
-    try {
-        const listener probe("127.0.0.1", port);
-        return true;
-    } catch (const std::system_error&) {
-        return false;
-    }
+    const int socket = bound("127.0.0.1", port);
+    if (socket >= 0)
+        ::close(socket);
+    return socket >= 0;
 }
 
 std::uint16_t unused_port()
 {
-    return listener().port();
+    return port_of(bound("127.0.0.1", 0)); // which stays open
 }
 
 listener::listener(const std::string& host, std::uint16_t port) : listener(host, port, SOMAXCONN) {}
 
 listener::listener(const std::string& host, std::uint16_t port, int backlog) : fd_(-1), port_(port)
 {
-    const socket_address wanted(host, port);
-    fd_ = ::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (::bind(fd_, wanted.data(), wanted.size) != 0 || ::listen(fd_, backlog) != 0) {
+    fd_ = bound(host, port);
+    if (fd_ < 0 || ::listen(fd_, backlog) != 0) {
         const auto error = last_error("listen");
         ::close(fd_);
         throw error;
     }
-    sockaddr_storage got{};
-    socklen_t size = sizeof got;
-    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&got), &size);
-    port_ = ntohs(got.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(got).sin6_port
-                                            : reinterpret_cast<sockaddr_in&>(got).sin_port);
+    port_ = port_of(fd_);
 }
 
 listener::~listener()

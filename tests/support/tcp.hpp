@@ -49,11 +49,11 @@ connection connect(std::uint16_t port, const std::string& host = "127.0.0.1");
 /// Connects, and returns all the server says.
 std::string ask(std::uint16_t port, const std::string& host = "127.0.0.1");
 
-/// Can somebody listen there now?
+/// Can somebody listen there now? To ask is in nobody's way.
 bool is_free(std::uint16_t port);
 
-/// A port on which nobody listens; nothing keeps it so, but the kernel is slow to give it out
-/// again.
+/// A port on which nobody listens. As long as this process lives, it is given to nobody who leaves
+/// the choice to the kernel; who names it (with SO_REUSEADDR) may listen there.
 std::uint16_t unused_port();
 
 /// A listening socket.

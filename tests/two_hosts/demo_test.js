@@ -7,6 +7,8 @@ const fs = require('fs')
 const path = require('path')
 const { test } = require('node:test')
 
+const { expect_whole, parse } = require('../events/recorded.js')
+
 const top = path.join(__dirname, '../..')
 
 class Demo {
@@ -16,6 +18,12 @@ class Demo {
     this.process.stdout.on('data', text => { this.out += text })
     this.process.stderr.on('data', text => { this.err += text })
     this.end = once(this.process, 'close').then(([code, signal]) => code ?? signal)
+  }
+
+  // Its family when it serves.
+  async has_begun() {
+    await this.says('proxy: haproxy on ')
+    return family(this.process.pid)
   }
 
   async says(text) {
@@ -47,7 +55,12 @@ async function nothing_is_left({ pids, namespaces }) {
   assert.deepStrictEqual(left(), [])
 }
 
+// They take ten seconds each, beside each other.
+let told
+
 test('says in each step who answered, what failed and how long it took', async () => {
+  told = { demo: new Demo('--json') }
+  told.family = told.demo.has_begun()
   const demo = new Demo()
   assert.strictEqual(await demo.end, 0, demo.out + demo.err)
   assert.strictEqual(demo.err, '')
@@ -63,6 +76,35 @@ test('says in each step who answered, what failed and how long it took', async (
     assert.match(step, /^ {2}http_client --count 4: ([ab]\/\d+ ?){4}$/m)
   }
   assert.match(demo.out, /\nIn all: 0 GETs failed; 0 POSTs reached two workers\.\n$/)
+})
+
+test('with --json it tells what happens on both hosts, event by event, and also of those who could not', async () => {
+  const { demo } = told
+  const { pids } = await told.family
+  assert.strictEqual(await demo.end, 0, demo.err)
+  assert.strictEqual(demo.err, '')
+  const events = parse(demo.out)
+  expect_whole(events)
+  const of = (host, ...names) => events.filter(one => one.host === host && names.includes(one.ev))
+  for (const host of ['a', 'b']) assert.ok(of(host, 'request').length > 50 && of(host, 'response').length > 50)
+  const killed = of('a', 'stop').find(one => one.code === 137)
+  assert.ok(pids.includes(killed.pid), 'the first main of host a')
+  assert.deepStrictEqual(of('a', 'worker_exit').filter(one => one.pid === killed.pid).map(one => one.signal), ['SIGKILL', 'SIGKILL', 'SIGKILL'], 'one of step 2, and two')
+  assert.deepStrictEqual(of('b', 'stop').map(one => one.code), [0])
+  const own = events.filter(one => one.role === 'client')
+  assert.deepStrictEqual([own[0].program, own.at(-1).ev, own.at(-1).code], ['two_hosts', 'stop', 0])
+  assert.match(own.findLast(one => one.ev === 'line').text, /^In all: 0 GETs failed; 0 POSTs reached two workers\.$/)
+  const answered = own.filter(one => one.ev === 'answer')
+  const workers = new Set(events.filter(one => one.ev === 'worker_up').map(one => String(one.worker_pid)))
+  assert.ok(answered.length > 100 && answered.every(one => workers.has(one.by)))
+})
+
+test('whoever reads its events may go, and nothing is left', async () => {
+  const demo = new Demo('stay', '--json')
+  const all = await demo.has_begun()
+  demo.process.stdout.destroy()
+  assert.strictEqual(await demo.end, 0, demo.err)
+  await nothing_is_left(all)
 })
 
 test('two at once do not disturb each other, and Ctrl-C and SIGTERM leave nothing', async () => {

@@ -12,6 +12,7 @@
 #include <asio/write.hpp>
 #include <deque>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <set>
 #include <sys/un.h>
@@ -350,9 +351,29 @@ protected:
     {
         bool closed = false;
         asio::co_spawn(context, which.close_for_all(), [&](std::exception_ptr) { closed = true; });
+        run_until(closed);
+    }
+    void run_until(const bool& closed)
+    {
         context.restart();
         while (!closed)
             context.run_one_for(std::chrono::milliseconds(20));
+    }
+
+    /// A client whose connection the kernel takes for complete when data comes, and no sooner.
+    void begin_handshake()
+    {
+        const int seconds = 60;
+        ASSERT_EQ(::setsockopt(server.native_handle(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+                               sizeof seconds),
+                  0);
+        connect();
+    }
+    void end_handshake()
+    {
+        context.restart();
+        context.poll();
+        ASSERT_EQ(::send(clients[0].get(), "data", 4, MSG_NOSIGNAL), 4);
     }
 
     /// Is a connection made now? Loopback makes it at once.
@@ -383,6 +404,32 @@ TEST_F(AcceptEnd, B14_HandsOnWhatWaitsAndLetsNobodyElseBegin)
     EXPECT_FALSE(can_connect());
     pollfd waiting{kept.get(), POLLIN, 0};
     EXPECT_EQ(::poll(&waiting, 1, 0), 0) << "the last holder would reset it";
+}
+
+// Whom the kernel has answered when the service ends must find the listener when its ACK comes.
+TEST_F(AcceptEnd, B14_AHandshakeThatHasBegunEnds)
+{
+    begin_handshake();
+    bool closed = false;
+    asio::co_spawn(context, server.close_for_all(), [&](std::exception_ptr) { closed = true; });
+    end_handshake();
+    run_until(closed);
+    EXPECT_EQ(accepted, 1);
+}
+
+// As cluster's primary does, whose workers then close theirs.
+TEST_F(AcceptEnd, B14_WhoOnlyKeepsACopyIsDoneWhenTheHandshakesAre)
+{
+    net::server copy(context.get_executor(), unique_fd(::dup(server.native_handle())));
+    begin_handshake();
+    bool closed = false;
+    asio::co_spawn(context, copy.close_for_all(), [&](std::exception_ptr) {
+        server.close();
+        closed = true;
+    });
+    end_handshake();
+    run_until(closed);
+    EXPECT_EQ(accepted, 1);
 }
 
 TEST_F(AcceptEnd, B14_TheConnectionsItHasHandedOnGoOn)

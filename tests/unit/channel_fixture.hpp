@@ -4,6 +4,7 @@
 
 #include "ipc/channel.hpp"
 #include "ipc/descriptor_message.hpp"
+#include "observer.hpp"
 #include "posix.hpp"
 #include "support/process.hpp"
 
@@ -21,12 +22,30 @@
 #include <optional>
 #include <poll.h>
 #include <string>
+#include <string_view>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
 
 namespace ipc_test {
+
+/// Looks at each line that crosses a channel of this process, as long as it lives.
+class line_observer final : public observer {
+public:
+    using looking = std::function<void(bool outgoing, std::string_view line)>;
+
+    explicit line_observer(looking look) : look_(std::move(look)) { observing = this; }
+    ~line_observer() { observing = nullptr; }
+
+private:
+    void line_crossed(bool outgoing, pid_t, std::string_view line, int) noexcept override
+    {
+        look_(outgoing, line);
+    }
+
+    looking look_;
+};
 
 inline constexpr auto ack = "{\"cmd\":\"NODE_HANDLE_ACK\"}\n";
 inline constexpr auto nack = "{\"cmd\":\"NODE_HANDLE_NACK\"}\n";

@@ -177,16 +177,16 @@ TEST_F(InFlight, WhatCameBeforeTheEndIsAcknowledgedAllTheSame)
     }
 }
 
-TEST_F(InFlight, WhoeverLooksAtTheTraceMayCloseTheChannel)
+TEST_F(InFlight, WhoeverObservesALineMayCloseTheChannel)
 {
     for (const bool outgoing : {true, false}) {
         int seen = 0;
         ipc::channel_options options;
         options.in_flight = 3;
-        options.trace = [&](const ipc::trace_event& event) {
-            if (event.outgoing == outgoing && ++seen == 1)
+        const line_observer closing([&](bool went_out, std::string_view) {
+            if (went_out == outgoing && ++seen == 1)
                 channel->close();
-        };
+        });
         open_channel(std::move(options));
         const auto listening = tcp_server();
         write(server("theirs"), {listening.get()});

@@ -138,10 +138,8 @@ TEST(ChildOptions, NeitherThisChildNorTheNextHasAnythingElse)
     options.stdio = {piped, piped, ignore};
     auto first = start(context, {"cat"}, options);
     auto second = start(context, {"cat"}, options);
-    std::set<int> numbers;
-    for (const auto& [number, kind] : support::descriptors(second.pid()))
-        numbers.insert(number);
-    EXPECT_EQ(numbers, (std::set<int>{0, 1, 2, 3}));
+    const std::set<int> numbers{0, 1, 2, 3};
+    EXPECT_EQ(support::descriptor_numbers(second.pid(), numbers), numbers);
     first.stdio[0].reset();
     EXPECT_EQ(read_to_end(first.stdio[1]), "") << "the second child has a copy";
     EXPECT_TRUE(wait_for_end(context, first).clean());

@@ -1,10 +1,8 @@
-// The primary of a cluster against workers made of a line of shell, which say by hand what a worker
-// says.
-#include "pool_fixture.hpp"
-
-#include "cluster/primary.hpp"
+// A primary and the lives of its workers, what they ask for, and how they leave.
+#include "cluster_fixture.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <map>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,109 +13,7 @@
 
 namespace {
 
-using namespace pool_test;
-using asio::awaitable;
-using std::string;
-
-/// A line of shell that says `fields` to its primary.
-string say(const string& fields)
-{
-    return R"(echo '{"cmd":"NODE_CLUSTER",)" + fields + R"(,"seq":0}' >&3; )";
-}
-
-const string online = say(R"("act":"online")");
-const string listens =
-    online + say(R"("act":"listening","index":0,"address":"127.0.0.1","port":1,"addressType":4)");
-const string hear = "read -r line <&3; ";
-
-/// "text 3" for the user's handler, from the worker with the id 3.
-string tell(const string& text)
-{
-    return "echo '\"" + text + " '$NODE_UNIQUE_ID'\"' >&3; ";
-}
-
-string query(const string& fields)
-{
-    return say(R"("act":"queryServer","index":0,)" + fields);
-}
-
-class ClusterPrimary : public PoolTest {
-protected:
-    ClusterPrimary() { make(cluster::scheduling::round_robin); }
-
-    void make(cluster::scheduling how)
-    {
-        primary.emplace(context.get_executor(), options_for({}), how);
-        primary->on_online([this](const auto& who) { happens("online", who); });
-        primary->on_listening([this](const auto& who, const auto& where) {
-            happens("listening on " + where.address + ":" + std::to_string(where.port), who);
-        });
-        primary->on_message([this](const auto& who, const auto& said_to_user) {
-            happens(said_to_user.body.dump(), who);
-        });
-        primary->on_disconnect([this](const auto& who) { happens("disconnect", who); });
-        primary->on_exit([this](const auto& who, const auto& status) {
-            happens(ipc::to_string(status) + (who.exited_after_disconnect ? ", meant" : ""), who);
-        });
-        primary->on_refused([this](const auto& who, const auto&, auto error) {
-            happens("refused " + error.message(), who);
-            return true;
-        });
-    }
-
-    void happens(const string& what, const cluster::worker_info& who)
-    {
-        events.push_back(std::to_string(who.id) + ": " + what);
-        if (on_event)
-            on_event(who, what);
-    }
-
-    bool has_happened(const string& what) const
-    {
-        return std::count(events.begin(), events.end(), what) != 0;
-    }
-
-    /// Once all listen; how many have been replaced.
-    std::optional<std::size_t> reload()
-    {
-        std::optional<std::size_t> replaced;
-        const auto when_all_listen = [&]() -> awaitable<void> {
-            (void)co_await primary->listening();
-            replaced = co_await primary->reload(support::a_while);
-        };
-        EXPECT_EQ(complete(when_all_listen()), "");
-        return replaced;
-    }
-
-    string what_happened() const
-    {
-        string result = said;
-        for (const auto& one : events)
-            result += one + "\n";
-        return result;
-    }
-
-    /// What this process listens with: the backlog of each such socket, by its port.
-    static std::map<std::uint16_t, unsigned> backlogs()
-    {
-        std::map<std::uint16_t, unsigned> result;
-        for (int fd = 3; fd < 256; ++fd) {
-            sockaddr_in address{};
-            socklen_t length = sizeof address;
-            tcp_info info{};
-            socklen_t size = sizeof info;
-            if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-                info.tcpi_state == TCP_LISTEN &&
-                ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0)
-                result[ntohs(address.sin_port)] = info.tcpi_sacked; // of a listener: its backlog
-        }
-        return result;
-    }
-
-    std::optional<cluster::primary> primary;
-    std::vector<string> events;
-    std::function<void(const cluster::worker_info&, const string&)> on_event;
-};
+using namespace cluster_test;
 
 TEST_F(ClusterPrimary, TellsOfAWorkersLifeInNodesOrder)
 {
@@ -201,7 +97,42 @@ TEST_F(ClusterPrimary, F2_NeverAreThereFewerReadyWorkersThanBefore)
     EXPECT_EQ(complete(primary->stop()), "");
 }
 
+/// It has served: its end, from outside, says nothing of its program.
+TEST_F(ClusterPrimary, AWorkerThatListenedAndIsKilledIsReplacedHoweverOften)
+{
+    make(cluster::scheduling::round_robin, [](auto& options) {
+        options.respawn = true;
+        options.restart.max_failures = 2;
+    });
+    on_event = [](const auto& who, const string& what) {
+        if (what.starts_with("listening"))
+            ::kill(who.pid, SIGKILL);
+    };
+    primary->fork(shell(listens + hear + "exit 0"));
+    EXPECT_TRUE(run_until([&] { return has_happened("5: was killed by SIGKILL"); }))
+        << what_happened();
+    EXPECT_FALSE(has_said("given up")) << said;
+    EXPECT_EQ(complete(primary->stop()), "");
+}
+
 // ---- what they ask for --------------------------------------------------------------------------
+
+/// What this process listens with: the backlog of each such socket, by its port.
+std::map<std::uint16_t, unsigned> backlogs()
+{
+    std::map<std::uint16_t, unsigned> result;
+    for (int fd = 3; fd < 256; ++fd) {
+        sockaddr_in address{};
+        socklen_t length = sizeof address;
+        tcp_info info{};
+        socklen_t size = sizeof info;
+        if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+            info.tcpi_state == TCP_LISTEN &&
+            ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0)
+            result[ntohs(address.sin_port)] = info.tcpi_sacked; // of a listener: its backlog
+    }
+    return result;
+}
 
 TEST_F(ClusterPrimary, ListensWithTheBacklogThatIsAskedFor)
 {
@@ -280,11 +211,21 @@ TEST_F(ClusterPrimary, IPv6OnlyLeavesThePortToIPv4)
                 port = static_cast<std::uint16_t>(std::stoi(one.substr(at + 8)));
         return port != 0;
     })) << what_happened();
-    const unique_fd other(::socket(AF_INET, SOCK_STREAM, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    EXPECT_EQ(::bind(other.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    // Its option; to bind the same port for IPv4 would fail where somebody else has that.
+    int found = 0;
+    for (int fd = 3; fd < 1024; ++fd) {
+        sockaddr_in6 address{};
+        socklen_t length = sizeof address;
+        if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+            address.sin6_family != AF_INET6 || ntohs(address.sin6_port) != port)
+            continue;
+        int only = 0;
+        length = sizeof only;
+        EXPECT_EQ(::getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &length), 0);
+        EXPECT_EQ(only, 1);
+        ++found;
+    }
+    EXPECT_EQ(found, 1);
     EXPECT_EQ(complete(primary->stop()), "");
 }
 

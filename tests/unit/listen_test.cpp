@@ -88,6 +88,27 @@ TEST_F(Listening, OnAPathServesItsClientsUntilItCloses)
     EXPECT_FALSE(client_of(path));
 }
 
+TEST_F(Listening, ASecondHandlerGetsTheConnectionsFromThenOn)
+{
+    auto server = net::listen_on_path(executor, path);
+    std::size_t first = 0;
+    std::size_t second = 0;
+    server.on_connection([&](unique_fd) {
+        ++first;
+        server.on_connection([&](unique_fd) { ++second; });
+        EXPECT_EQ(first, 1U) << "this one is still there";
+    });
+    const unique_fd clients[] = {client_of(path), client_of(path), client_of(path)};
+    while (first + second < std::size(clients))
+        context.run_one();
+    EXPECT_EQ(first, 1U);
+    EXPECT_EQ(second, 2U);
+
+    server.close();
+    EXPECT_EQ(error_of([&] { server.on_connection([](unique_fd) {}); }),
+              std::errc::bad_file_descriptor);
+}
+
 TEST_F(Listening, OnAPathEndsForAllAndServesWhoWaits)
 {
     auto server = net::listen_on_path(executor, path);
@@ -97,8 +118,9 @@ TEST_F(Listening, OnAPathEndsForAllAndServesWhoWaits)
     const auto other = client_of(path);
     bool done = false;
     asio::co_spawn(context, server.close_for_all(), [&](std::exception_ptr) { done = true; });
-    run_ready();
-    EXPECT_TRUE(done);
+    context.restart();
+    while (!done)
+        context.run_one_for(std::chrono::milliseconds(20));
     EXPECT_EQ(served, 2U);
     EXPECT_FALSE(client_of(path));
 }

@@ -24,6 +24,8 @@ TEST(ToldEvent, IsTakenAsItIs)
     EXPECT_EQ(told.json, line);
     EXPECT_EQ(told.name, "accept");
     EXPECT_EQ(told.role, "worker");
+    EXPECT_EQ(told.host, "");
+    EXPECT_EQ(live::parse_event("{" + common + R"("ev":"x","host":"a"})").host, "a");
 }
 
 TEST(ToldEvent, LeavesAsOneLineWhateverIsInIt)
@@ -46,6 +48,7 @@ TEST(ToldEvent, OfAnotherKindIsRefused)
              string("null"),
              "{" + common + "\"ev\":\"x\"} {}",
              "{" + common + "\"ev\":7}",
+             "{" + common + "\"ev\":\"x\",\"host\":7}",
              "{" + common + "\"ev\":\"\"}",
              "{" + common + "\"ev\":\"x y\"}",
              "{" + common + "\"ev\":\"X\"}",

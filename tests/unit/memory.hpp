@@ -10,7 +10,7 @@
 namespace memory {
 
 /// AddressSanitizer keeps what has been freed, to see who uses it after that.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ADDRESS_SANITIZER)
 inline constexpr bool is_given_back = false;
 #else
 inline constexpr bool is_given_back = true;
