@@ -150,7 +150,8 @@ public:
             if (connected_ || net::means(error.code(), std::errc::connection_reset))
                 throw std::runtime_error(text);  // somebody listens there
             if (!std::exchange(given_up_, true)) // the first of several at once
-                note(name_ + ": " + (refused ? nobody_listens(why) : text));
+                note(name_ + ": " +
+                     (refused ? nobody_listens(why) : text + with_ipv4(error.code())));
             throw exit_now{cannot_start};
         }
     }
@@ -245,6 +246,22 @@ private:
         return result;
     }
 
+    // Most containers have no IPv6. (Where the address is IPv4, the same error is about the ports.)
+    std::string with_ipv4(const std::error_code& error) const
+    {
+        const bool no_ipv6 = net::means(error, std::errc::address_not_available) ||
+                             net::means(error, std::errc::address_family_not_supported) ||
+                             net::means(error, std::errc::network_unreachable);
+        if (!no_ipv6 || addresses_.back().address().is_v4())
+            return "";
+        return "\n  with IPv4: " + typed_self(options_.program) + " --host 127.0.0.1" + port_word();
+    }
+
+    std::string port_word() const
+    {
+        return options_.port == 8888 ? "" : " --port " + std::to_string(options_.port);
+    }
+
     std::string nobody_listens(const std::string& why) const
     {
         std::error_code is_a_name;
@@ -253,8 +270,7 @@ private:
         return "nothing is listening on " + to_string(options_.host, options_.port) + " (" + why +
                ")\n  start a demo in another terminal: " +
                typed_sibling(options_.program, "demos", demo_) +
-               (is_special ? " --host " + options_.host : "") +
-               (options_.port == 8888 ? "" : " --port " + std::to_string(options_.port));
+               (is_special ? " --host " + options_.host : "") + port_word();
     }
 
     asio::io_context context_{1};

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <regex>
@@ -310,7 +311,7 @@ TEST_P(EveryClient, TallyCountsEveryAnswerByPid)
 
 TEST_P(EveryClient, TriesEveryAddressOfLocalhost)
 {
-    for (const string address : {"127.0.0.1", "::1"}) {
+    for (const auto& address : loopback_addresses()) {
         listener server(address);
         process program(
             command(server.port(), {"-n", "1", "--host", address == "::1" ? "::1" : "localhost"}));
@@ -322,6 +323,8 @@ TEST_P(EveryClient, TriesEveryAddressOfLocalhost)
 
 TEST_P(EveryClient, TakesAnIPv6AddressInBracketsToo)
 {
+    if (!has_ipv6())
+        GTEST_SKIP() << "no IPv6 here";
     listener server("::1");
     process program(command(server.port(), {"-n", "1", "--host", "[::1]"}));
     serve(server, "hello");
@@ -331,6 +334,8 @@ TEST_P(EveryClient, TakesAnIPv6AddressInBracketsToo)
 
 TEST_P(EveryClient, WhereNobodyListensOnAnAddressTheDemoIsToListenThere)
 {
+    if (!has_ipv6())
+        GTEST_SKIP() << "no IPv6 here";
     const auto port = std::to_string(unused_port());
     const auto result = run({client(name()), "--port", port, "--host", "::1"}, typed_as(typed()));
     EXPECT_EQ(result.status, exited(3));
@@ -338,6 +343,25 @@ TEST_P(EveryClient, WhereNobodyListensOnAnAddressTheDemoIsToListenThere)
                               " (connection refused)\n" +
                               "  start a demo in another terminal: build/demos/" + demo_name() +
                               " --host ::1 --port " + port + "\n");
+}
+
+TEST_P(EveryClient, WithoutIPv6ItNamesTheAddressThatWillDo)
+{
+    const auto without_ipv6 = [has = has_ipv6()] { // a new network has no address at all
+        if (has && ::unshare(CLONE_NEWNET) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+            ::_exit(77);
+    };
+    auto options = typed_as(typed());
+    options.before_exec = without_ipv6;
+    const auto result = run({client(name()), "--host", "::1", "--port", "8889"}, options);
+    if (result.status == exited(77))
+        GTEST_SKIP() << "no network namespace here";
+    EXPECT_EQ(result.status, exited(3));
+    EXPECT_EQ(result.err.find(name() + ": cannot connect to [::1]:8889: "), 0u) << result.err;
+    EXPECT_NE(result.err.find("\n  with IPv4: build/clients/" + name() +
+                              " --host 127.0.0.1 --port 8889\n"),
+              string::npos)
+        << result.err;
 }
 
 TEST_P(EveryClient, AnAddressThatEachInterfaceHasIsToNameOne)

@@ -273,6 +273,8 @@ TEST_P(EveryDemo, ListensWhereItIsTold)
                        {"::", "[::]", {"127.0.0.1", "::1"}},
                        {"0.0.0.0", "0.0.0.0", {"127.0.0.1"}}};
     for (const auto& [host, printed, reached_at] : cases) {
+        if (host.starts_with("::") && !has_ipv6())
+            continue;
         running_demo main(name(), {"--host", host});
         EXPECT_EQ(main.address, printed);
         for (const auto& address : reached_at)

@@ -275,6 +275,8 @@ TEST_F(HttpClient, AsksOnlyOnceOverANewConnection)
 
 TEST_F(HttpClient, SpeaksOfAnIPv6HostInBrackets)
 {
+    if (!has_ipv6())
+        GTEST_SKIP() << "no IPv6 here";
     listener v6("::1");
     process program(
         {client("http_client"), "--port", std::to_string(v6.port()), "--host", "::1", "-n", "1"});
@@ -288,6 +290,8 @@ TEST_F(HttpClient, SpeaksOfAnIPv6HostInBrackets)
 
 TEST_F(HttpClient, LeavesTheZoneOfAnAddressOutOfItsHost)
 {
+    if (!has_ipv6())
+        GTEST_SKIP() << "no IPv6 here";
     listener v6("::1");
     const auto port = std::to_string(v6.port());
     for (const auto& arguments : {vector<string>{"--host", "::1%1", "--port", port},

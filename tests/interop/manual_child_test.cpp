@@ -134,7 +134,7 @@ TEST_F(ManualChild, AnswersOnASocketAfterAcknowledgingIt)
 
 TEST_F(ManualChild, ServesAServerOfEitherFamilyListeningOrOnlyBound)
 {
-    for (const string address : {"127.0.0.1", "::1"}) {
+    for (const auto& address : loopback_addresses()) {
         start();
         listener server(address);
         write(envelope("net.Server", "\"server\""), server.native_handle());

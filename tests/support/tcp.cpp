@@ -237,6 +237,26 @@ bool listener::somebody_waits(milliseconds time)
     return becomes_readable(fd_, time);
 }
 
+bool has_ipv6()
+{
+    try {
+        const listener there("::1");
+        return true;
+    } catch (const std::system_error& error) {
+        if (error.code() == std::errc::address_not_available ||
+            error.code() == std::errc::address_family_not_supported)
+            return false;
+        throw;
+    }
+}
+
+std::vector<std::string> loopback_addresses()
+{
+    if (has_ipv6())
+        return {"127.0.0.1", "::1"};
+    return {"127.0.0.1"};
+}
+
 bool sockets_can_be_filtered()
 {
     const listener socket;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace support {
 
@@ -48,6 +49,12 @@ connection connect(std::uint16_t port, const std::string& host = "127.0.0.1");
 
 /// Connects, and returns all the server says.
 std::string ask(std::uint16_t port, const std::string& host = "127.0.0.1");
+
+/// Most containers have none, some machines neither.
+bool has_ipv6();
+
+/// 127.0.0.1, and ::1 where there is IPv6.
+std::vector<std::string> loopback_addresses();
 
 /// Can somebody listen there now? To ask is in nobody's way.
 bool is_free(std::uint16_t port);
