@@ -48,6 +48,8 @@ int bound(const std::string& host, std::uint16_t port)
     const socket_address wanted(host, port);
     const int fd = ::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
+    if (fd < 0)
+        return -1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (::bind(fd, wanted.data(), wanted.size) == 0)
         return fd;
@@ -197,7 +199,9 @@ listener::listener(const std::string& host, std::uint16_t port) : listener(host,
 listener::listener(const std::string& host, std::uint16_t port, int backlog) : fd_(-1), port_(port)
 {
     fd_ = bound(host, port);
-    if (fd_ < 0 || ::listen(fd_, backlog) != 0) {
+    if (fd_ < 0)
+        throw last_error("bind");
+    if (::listen(fd_, backlog) != 0) {
         const auto error = last_error("listen");
         ::close(fd_);
         throw error;

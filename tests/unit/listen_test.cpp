@@ -3,6 +3,7 @@
 
 #include "ipc/handle.hpp"
 #include "net/listen.hpp"
+#include "support/tcp.hpp"
 
 #include <cstdlib>
 #include <cstring>
@@ -227,6 +228,8 @@ TEST_F(Listening, ThePermissionsOfAPathAreWidenedOnRequest)
 
 TEST_F(Listening, IPv6OnlyLeavesIPv4ToOthers)
 {
+    if (!support::has_ipv6())
+        GTEST_SKIP() << "no IPv6 here";
     net::listen_options options;
     const auto both = net::listen(executor, "::", 0, options);
     EXPECT_EQ(error_of([&] { net::listen(executor, "0.0.0.0", both.address().port()); }),
