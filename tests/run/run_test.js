@@ -41,7 +41,7 @@ function machine(commands = {}, name = `tree ${++count}`) {
   return {
     folder,
     run(words, { env = {}, as = [] } = {}) {
-      const { CI, COLUMNS, ...ours } = process.env
+      const { CI, COLUMNS, LC_ALL, LANG, ...ours } = process.env // bash warns of a locale that is not installed
       const [command, ...rest] = [...as, './run', ...words]
       const { status, stdout, stderr } = spawnSync(command, rest,
         { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 20000, env: { ...ours, PATH: `${bin}:${base}`, ...env } })
@@ -107,6 +107,14 @@ test('without network one line says so, and nothing is tried twice', () => {
   assert.match(lines[0], /could not be installed: no network, or the mirror does not answer\..*Temporary failure resolving/)
   assert.strictEqual(lines.length, 2, stderr)
   assert.match(lines[1], /build\/packages\.log/)
+  assert.strictEqual(calls(/^apt-get install/), 1)
+})
+
+test('apt is asked to speak English, for we read what it says', () => {
+  const { run, calls } = machine({ 'apt-get': `if [ "$LC_ALL" = C ]; then ${unreachable}; else echo "E: 暂时不能解析域名"; fi; exit 100` })
+  const { status, lines } = run(['--yes', 'demo'], { env: { LANGUAGE: 'zh_CN' } })
+  assert.strictEqual(status, 3)
+  assert.match(lines[0], /no network, or the mirror does not answer/)
   assert.strictEqual(calls(/^apt-get install/), 1)
 })
 
