@@ -234,12 +234,14 @@ awaitable<void> worker::close_after_end(std::shared_ptr<ipc::child_process> chil
     }
 }
 
-// Its channel has ended: now the process should.
+// Its channel has ended: now the process should. (If our side of it has ended before, since then.)
 awaitable<void> worker::insist(std::shared_ptr<ipc::child_process> child)
 {
+    auto deadline = told_.value_or(clock::now());
     for (const auto& [patience, signal] : {std::pair{pool_->given.grace, SIGTERM},
                                            std::pair{pool_->given.grace_after_term, SIGKILL}}) {
-        patience_.expires_after(patience);
+        deadline = std::max(deadline + patience, clock::now());
+        patience_.expires_at(deadline);
         const bool over = co_await expires(patience_);
         if (!over || !child->running())
             co_return;
@@ -381,6 +383,7 @@ void worker::look_whether_stopped()
 
 void worker::end()
 {
+    told_ = clock::now();
     if (child_)
         child_->channel.end();
     backoff_.cancel();

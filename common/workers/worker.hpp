@@ -145,8 +145,9 @@ private:
     std::optional<ipc::child_process::starting> starting_;
     std::shared_ptr<ipc::child_process> child_; // null in empty and backoff
     std::chrono::steady_clock::time_point started_;
-    bool served_ = false; // it has acknowledged something
-    std::string fault_;   // why we have killed it
+    bool served_ = false;                                       // it has acknowledged something
+    std::string fault_;                                         // why we have killed it
+    std::optional<std::chrono::steady_clock::time_point> told_; // to end, by end()
     restart_policy policy_;
 
     asio::steady_timer backoff_;

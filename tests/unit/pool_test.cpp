@@ -420,6 +420,23 @@ TEST_F(Pool, D10_StubbornWorkersAreAskedThenTerminatedThenKilled)
     EXPECT_TRUE(has_said(name + " has not ended by itself: SIGKILL\n")) << said;
 }
 
+TEST_F(Pool, D10_WorkersThatMayReportToTheirEndHaveNoMoreTimeThanOthers)
+{
+    auto options = options_for({shell("while :; do sleep 0.01; done")});
+    options.on_report = [](pid_t, const ipc::value&) {};
+    options.grace = milliseconds(2000);
+    workers::pool pool(context.get_executor(), options);
+    pool.start();
+    const auto name = "worker " + std::to_string(pool.pids()[0]);
+    asio::steady_timer nearly_twice(context, 2 * options.grace - milliseconds(50));
+    std::string said_by_then;
+    nearly_twice.async_wait([&](std::error_code) { said_by_then = said; });
+    EXPECT_EQ(complete(pool.stop()), "");
+    nearly_twice.cancel(); // it has ended before
+    ASSERT_TRUE(run_until([&] { return !said_by_then.empty(); }));
+    EXPECT_NE(said_by_then.find(name + " has not ended by itself: SIGTERM\n"), std::string::npos);
+}
+
 TEST_F(Pool, AConnectionThatWaitsForAReplacementHasItsTimeToArriveBeforeAStop)
 {
     auto options = options_for({shell(acknowledge_all)});
