@@ -29,7 +29,7 @@ std::string without_scheme(std::string_view text)
     const auto end = text.find("://");
     std::string scheme(text.substr(0, end));
     std::transform(scheme.begin(), scheme.end(), scheme.begin(),
-                   [](char c) { return static_cast<char>(std::tolower(c)); });
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (end == text.npos)
         refuse("a URL begins with http://, as in http://localhost:8888/");
     if (scheme == "https")
