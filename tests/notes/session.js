@@ -96,7 +96,7 @@ class Session {
       .replace(/\b8888\b/g, this.port).replace(/\b8889\b/g, this.port + 1)
     const traced = trace_file ? command.replace(/\bstrace /, `$&-o ${trace_file} `) : command
     const started = child_process.spawn('bash', ['-c', `exec 2>&1\n${traced}`],
-      { cwd: this.root, detached: true, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, LC_ALL: 'C.UTF-8', ...this.environment } })
+      { cwd: this.root, detached: true, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, LC_ALL: 'C.UTF-8', LANGUAGE: '', ...this.environment } })
     const result = Object.assign(new Command(typed, started), { trace_file })
     this.commands.push(result)
     this.watch ??= setInterval(() => this.look(), 10)
