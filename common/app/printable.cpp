@@ -76,4 +76,16 @@ std::string printable(std::string_view text)
     return result;
 }
 
+std::string_view head_of(std::string_view text, std::size_t longest) noexcept
+{
+    if (text.size() <= longest)
+        return text;
+    constexpr std::size_t most_behind_the_first = 3; // bytes of a character
+    std::size_t size = longest;
+    while (size > 0 && longest - size < most_behind_the_first &&
+           (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80)
+        --size;
+    return text.substr(0, size);
+}
+
 } // namespace app

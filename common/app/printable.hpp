@@ -1,6 +1,7 @@
 // printable: what others have said, as a terminal may be shown it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -14,5 +15,8 @@ namespace app {
 /// rearrange a line or end it (Unicode: Bidi_Control, U+2028, U+2029), tags, and every byte that is
 /// not UTF-8 (RFC 3629 §3).
 std::string printable(std::string_view text);
+
+/// The first `longest` bytes, or up to three fewer: no character of UTF-8 is cut in two.
+std::string_view head_of(std::string_view text, std::size_t longest) noexcept;
 
 } // namespace app

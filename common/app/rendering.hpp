@@ -2,6 +2,7 @@
 // Part of events.cpp, which says where they go.
 #pragma once
 
+#include "app/printable.hpp"
 #include "app/trace.hpp"
 #include "net/listen.hpp"
 #include "observer.hpp"
@@ -10,7 +11,6 @@
 
 #include <asio/ip/tcp.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <map>
@@ -49,10 +49,7 @@ inline std::string to_line(const json& object)
 
 inline std::string shortened(std::string_view text)
 {
-    std::size_t size = std::min(text.size(), longest_text);
-    while (size > 0 && size < text.size() && (text[size] & 0xc0) == 0x80)
-        --size; // not within a character
-    return std::string(text.substr(0, size));
+    return std::string(head_of(text, longest_text));
 }
 
 // "127.0.0.1:40123", the same for both ends of a connection: an IPv4 client of a server on "::" is

@@ -1,9 +1,9 @@
 #include "app/trace.hpp"
 
+#include "app/printable.hpp"
 #include "log.hpp"
 #include "observer.hpp"
 
-#include <algorithm>
 #include <exception>
 #include <string>
 #include <unistd.h>
@@ -36,14 +36,11 @@ void trace_line(bool outgoing, pid_t peer, std::string_view line, int descriptor
     if (!tracing)
         return;
     try {
-        // Cut, because a line may be megabytes long, and before the first byte of a character; one
-        // write, so that processes do not mix their lines.
-        std::size_t size = std::min<std::size_t>(line.size(), 200);
-        while (size > 196 && size < line.size() && (line[size] & 0xc0) == 0x80)
-            --size;
+        // A line may be megabytes long. One write, so that processes do not mix their lines.
+        const auto shown = head_of(line, 200);
         std::string text = std::to_string(::getpid()) + (outgoing ? " -> " : " <- ") +
-                           std::to_string(peer) + "  " + std::string(line.substr(0, size));
-        if (size < line.size())
+                           std::to_string(peer) + "  " + std::string(shown);
+        if (shown.size() < line.size())
             text += "... (" + std::to_string(line.size()) + " bytes)";
         if (descriptor >= 0)
             text += "  + descriptor " + std::to_string(descriptor);

@@ -66,6 +66,17 @@ TEST(Printable, WhatIsNotUtf8IsWrittenOutByteByByte)
         EXPECT_EQ(printable(text), seen);
 }
 
+TEST(Printable, TheHeadOfATextEndsBeforeACharacterThatHasNoRoom)
+{
+    EXPECT_EQ(app::head_of("abc", 3), "abc");
+    EXPECT_EQ(app::head_of("abcd", 3), "abc");
+    EXPECT_EQ(app::head_of("子进", 3), "子");
+    EXPECT_EQ(app::head_of("子进", 5), "子");
+    EXPECT_EQ(app::head_of("子", 2), "");
+    const std::string no_utf8(20, '\x80');
+    EXPECT_EQ(app::head_of(no_utf8, 10).size(), 7u);
+}
+
 TEST(Printable, NoByteWhateverItsNeighboursIsAControlCharacterAfterwards)
 {
     for (int first = 0; first < 256; ++first)
