@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <regex>
@@ -347,8 +346,8 @@ TEST_P(EveryClient, WhereNobodyListensOnAnAddressTheDemoIsToListenThere)
 
 TEST_P(EveryClient, WithoutIPv6ItNamesTheAddressThatWillDo)
 {
-    const auto without_ipv6 = [has = has_ipv6()] { // a new network has no address at all
-        if (has && ::unshare(CLONE_NEWNET) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+    const auto without_ipv6 = [has = has_ipv6()] {
+        if (has && !enter_a_new_network())
             ::_exit(77);
     };
     auto options = typed_as(typed());

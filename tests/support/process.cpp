@@ -12,6 +12,7 @@
 #include <linux/close_range.h>
 #include <ostream>
 #include <poll.h>
+#include <sched.h>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -343,6 +344,11 @@ void end_of::wait(milliseconds limit) const
     pollfd ended{pidfd_, POLLIN, 0};
     if (::poll(&ended, 1, static_cast<int>(patient(limit).count())) != 1)
         throw std::runtime_error("process " + std::to_string(pid_) + " does not end");
+}
+
+bool enter_a_new_network()
+{
+    return ::unshare(CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
 }
 
 outcome run(std::vector<std::string> command, start_options options, milliseconds limit)

@@ -127,6 +127,10 @@ struct outcome {
     std::string err;
 };
 
+/// For before_exec: a network of its own, with no address, not even 127.0.0.1. False where that is
+/// not allowed.
+bool enter_a_new_network();
+
 /// Runs a program to its end.
 outcome run(std::vector<std::string> command, start_options options = {},
             milliseconds limit = a_while);
