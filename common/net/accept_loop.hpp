@@ -7,13 +7,14 @@
 //      ^ │  ^                ^  │                     │                │
 //      │ │  └────────────────│──│─────────────────────┘                │
 //      │ └─it is for others─>(rest)                                    v
-//      └───────────── 100 ms ── pausing <──no descriptor───────────────
+//      └─── 100 ms, or room ─── pausing <──no descriptor───────────────
 #pragma once
 
 #include "log.hpp"
 #include "net/epoll_instance.hpp"
 #include "net/listen.hpp"
 #include "net/stepping_back.hpp"
+#include "net/waiting_ends.hpp"
 #include "observer.hpp"
 #include "once_a_second.hpp"
 #include "posix.hpp"
@@ -255,14 +256,17 @@ private:
     // EMFILE and its like: the listener stays readable while we have no descriptor to accept with;
     // waiting on readiness would spin. Nothing is lost: the clients are connected and wait in the
     // kernel's queue, and the one that the handler had no descriptor for waits here, before them.
+    // Connections that only wait for their client's end may be over: then they make room first.
     void pause() { pause(posix::last_error("cannot accept").what()); }
 
     void pause(const std::string& why)
     {
         do_not_look();
-        if (may_warn_())
+        const bool will_have_room = waiting_ends::of(executor_).wake_ready() > 0;
+        if (!will_have_room && may_warn_())
             log_warning(why + "; trying again every 100 ms");
-        pause_.expires_after(net::pause_without_resources);
+        pause_.expires_after(will_have_room ? std::chrono::milliseconds(0)
+                                            : pause_without_resources);
         pause_.async_wait([self = shared_from_this()](std::error_code error) {
             if (error || !self->listening_)
                 return;

@@ -1,10 +1,10 @@
 #include "net/end.hpp"
 
 #include "net/lingering.hpp"
+#include "net/waiting_ends.hpp"
 #include "observer.hpp"
 #include "posix.hpp"
 
-#include <asio/execution_context.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
@@ -15,7 +15,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <deque>
+#include <optional>
 #include <string_view>
 #include <sys/socket.h>
 #include <system_error>
@@ -96,69 +96,31 @@ private:
     const char* why_ = "broken";
 };
 
-// The ends of one io_context that wait for their time to look, the oldest first. Until then each
-// holds a descriptor, and ten thousands may be ended in a second: of too many, the oldest looks at
-// once. Not of a few: it would find most clients still reading, and pay for each look.
-class waiting_ends final : public asio::execution_context::service {
-public:
-    static waiting_ends& of(const asio::any_io_executor& executor)
-    {
-        return asio::use_service<waiting_ends>(asio::query(executor, asio::execution::context));
-    }
-
-    void add(asio::steady_timer& pause)
-    {
-        pauses_.push_back(&pause);
-        if (pauses_.size() > most_) {
-            auto& oldest = *pauses_.front();
-            pauses_.pop_front();
-            oldest.cancel();
-        }
-    }
-
-    void remove(asio::steady_timer& pause) noexcept { std::erase(pauses_, &pause); }
-
-    inline static asio::execution_context::id id; // Asio finds the service by it
-    explicit waiting_ends(asio::execution_context& context)
-        : asio::execution_context::service(context),
-          most_(std::min<std::size_t>(posix::free_descriptors() / 4, 64))
-    {
-    }
-
-private:
-    void shutdown() override {}
-
-    const std::size_t most_;
-    std::deque<asio::steady_timer*> pauses_;
-};
-
 // When to look at a client that has not ended. Most have read our text and ended by the first time,
 // five to ten milliseconds later; and that is a full five milliseconds of the clock, so that one
 // wake-up is for all who are looked at then. To have epoll tell of each would cost a wake-up and
 // four calls more for each.
 class looks {
 public:
-    explicit looks(const asio::any_io_executor& executor)
-        : pause_(executor), others_(waiting_ends::of(executor))
+    looks(const asio::any_io_executor& executor, int connection)
+        : connection_(connection), pause_(executor), others_(waiting_ends::of(executor))
     {
     }
-    looks(const looks&) = delete;
-    looks& operator=(const looks&) = delete;
-    ~looks() { others_.remove(pause_); }
 
     awaitable<void> next(const lingering& patience)
     {
         pause_.expires_at(next_time(patience));
-        if (early_looks_left_ > 0)
-            others_.add(pause_);
         std::error_code early;
-        co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, early));
-        if (early) {
-            --early_looks_left_;
-            co_return;
+        {
+            std::optional<waiting_ends::waiting> here;
+            if (early_looks_left_ > 0)
+                here.emplace(others_, connection_, pause_);
+            co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, early));
         }
-        others_.remove(pause_);
-        length_ = std::min(2 * length_, longest);
+        if (early)
+            --early_looks_left_;
+        else
+            length_ = std::min(2 * length_, longest);
     }
     void begin_again() { length_ = shortest; }
 
@@ -173,10 +135,11 @@ private:
     static constexpr milliseconds shortest{5};
     static constexpr milliseconds longest{40};
 
+    const int connection_;
     asio::steady_timer pause_;
     waiting_ends& others_;
     milliseconds length_ = shortest;
-    int early_looks_left_ = 2; // then it is one of the slow, who cost only their time
+    int early_looks_left_ = 2; // then it is one who goes on talking, and costs only its time
 };
 
 } // namespace
@@ -191,7 +154,7 @@ awaitable<void> end(unique_fd connection, std::string data)
     told.shut_down();
     ::shutdown(connection.get(), SHUT_WR);
 
-    looks look(co_await asio::this_coro::executor);
+    looks look(co_await asio::this_coro::executor, connection.get());
     for (lingering patience; !patience.is_over();) {
         co_await look.next(patience);
         const auto seen = discard_input(connection.get());

@@ -76,10 +76,11 @@ public:
     /// gives the connections from then on to another handler. Throws std::system_error: EBADF when
     /// this is closed, or what the kernel has against watching the socket.
     ///
-    /// Out of descriptors (EMFILE, ENFILE) or memory, it says so on stderr at most once a second
-    /// and tries again after 100 ms; meanwhile clients wait in the kernel's queue. So it is when
-    /// the handler takes `accepted&`, has not taken the connection out of it, and throws a
-    /// std::system_error of that kind: it is called again with the same connection, and none is
+    /// Out of descriptors (EMFILE, ENFILE) or memory, it first closes what net::end() keeps only
+    /// until the client's end, if that has come. If there is nothing, it says so on stderr at most
+    /// once a second and tries again after 100 ms; meanwhile clients wait in the kernel's queue. So
+    /// it is when the handler takes `accepted&`, has not taken the connection out of it, and throws
+    /// a std::system_error of that kind: it is called again with the same connection, and none is
     /// accepted meanwhile. Any other exception costs the connection. One that failed before it was
     /// accepted (ECONNABORTED and its like) is skipped. When the socket itself is of no use (EBADF;
     /// EINVAL after somebody's shutdown(2)), std::system_error leaves the executor's run().

@@ -533,6 +533,20 @@ TEST_P(EveryDemo, B7_AThousandConnectionsLeaveNothingBehind)
         << "nothing went wrong, so nothing was said: " << main.err();
 }
 
+// What has been answered and waits for its client's end is not in the way of those who come.
+TEST_P(EveryDemo, B7_OneWorkerWith64DescriptorsHasRoomForTwentyClientsAtATime)
+{
+    running_demo main(name(), {"--delay", "0", "--quiet", "--workers", "1"},
+                      {.descriptor_limit = 64});
+    const auto asked = run({client(client_name()), "--port", std::to_string(main.port), "--count",
+                            "1000", "--concurrency", "20"});
+    EXPECT_EQ(asked.status, exited(0)) << asked.err;
+    EXPECT_EQ(std::ranges::count_if(lines(asked.out), [](auto& line) { return line != "end"; }),
+              1000);
+    EXPECT_EQ(main.stop(), exited(0));
+    EXPECT_EQ(lines(main.err()).size(), 1u) << main.err();
+}
+
 TEST_P(EveryDemoInTime, B7_TheEndOfTheConnectionFollowsTheAnswerWithin100Milliseconds)
 {
     running_demo main(name(), {"--delay", "0", "--quiet"});

@@ -3,6 +3,7 @@
 #include "channel_fixture.hpp"
 
 #include "forked.hpp"
+#include "net/end.hpp"
 #include "net/epoll_instance.hpp"
 #include "net/listen.hpp"
 #include "support/proc_fs.hpp"
@@ -98,6 +99,24 @@ TEST_F(Accept, C1_WithoutDescriptorsItTriesTenTimesASecondAndHeals)
     EXPECT_TRUE(all_accepted());
     EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(450));
     EXPECT_LE(calls, 10);
+}
+
+TEST_F(Accept, C1_WithoutDescriptorsItFirstClosesWhatOnlyWaitsForAClientThatHasEnded)
+{
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    bool ended = false;
+    asio::co_spawn(context, net::end(unique_fd(ends[0]), "the text"),
+                   [&](std::exception_ptr) { ended = true; });
+    context.poll();
+    ::close(ends[1]);
+    ASSERT_FALSE(ended);
+    errors_to_come = {EMFILE};
+    connect();
+    testing::internal::CaptureStderr();
+    EXPECT_TRUE(all_accepted());
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "nothing was amiss";
 }
 
 TEST_F(Accept, C9_EndsWhenTheListenerItselfIsOfNoUse)

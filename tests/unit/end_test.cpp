@@ -18,6 +18,7 @@
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <vector>
 
 using asio::ip::tcp;
 using net::lingering;
@@ -78,19 +79,19 @@ protected:
                        });
     }
 
-    /// Another one, for a client that has gone by the time anybody looks. Not of TCP, whose end of
-    /// a stream may take a while to arrive.
-    void end_one_whose_client_ends()
+    /// Another one, whose client ends when the result does. Not of TCP, whose end of a stream may
+    /// take a while to arrive.
+    unique_fd end_one()
     {
         int ends[2];
-        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-        const unique_fd client(ends[0]);
-        ASSERT_EQ(::shutdown(client.get(), SHUT_WR), 0);
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
         asio::co_spawn(context, net::end(unique_fd(ends[1]), "the text"),
                        [this](std::exception_ptr error) { others_ended += error ? 0 : 1; });
         context.restart(); // the last one may have ended
         context.poll();
+        return unique_fd(ends[0]);
     }
+    void end_one_whose_client_ends() { end_one(); }
 
     /// As much as there is room for. False when the connection is broken.
     bool send(std::size_t& left)
@@ -174,6 +175,23 @@ TEST_F(NetEnd, ClientsThatEndInTimeDoNotPileUpHoweverFastTheyCome)
     context.restart();
     context.run();
     EXPECT_EQ(others_ended, 500u);
+}
+
+TEST_F(NetEnd, NorDoThoseWhoseClientsTookTheirTime)
+{
+    const auto before = support::descriptors(::getpid()).size();
+    for (int round = 0; round < 5; ++round) {
+        std::vector<unique_fd> clients;
+        for (int i = 0; i < 200; ++i)
+            clients.push_back(end_one());
+        clients.clear();
+        for (int i = 0; i < 64; ++i)
+            end_one_whose_client_ends();
+        EXPECT_LE(support::descriptors(::getpid()).size(), before + 64 + 4) << "round " << round;
+    }
+    context.restart();
+    context.run();
+    EXPECT_EQ(others_ended, 5u * 264);
 }
 
 TEST_F(NetEnd, ASlowClientIsWaitedForHoweverManyComeAfterIt)
