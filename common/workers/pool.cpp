@@ -45,7 +45,7 @@ std::vector<pid_t> pool::pids() const
 {
     std::vector<pid_t> result;
     for (const auto& one : set_->workers())
-        result.push_back(one->now() == state::killed ? 0 : one->pid());
+        result.push_back(one->serves() ? one->pid() : 0);
     return result;
 }
 

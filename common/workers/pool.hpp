@@ -51,7 +51,7 @@ public:
 
     std::size_t size() const noexcept;
 
-    /// In slot order; 0 for a slot whose worker is gone, or being killed.
+    /// In slot order; 0 for a slot whose worker is gone, has hung up, or is being killed.
     std::vector<pid_t> pids() const;
 
     /// Calls `greet(slot)` for each worker, and again for each replacement later: it sends what a
