@@ -3,9 +3,10 @@
 
 #include "workers/worker.hpp"
 
-#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <string>
@@ -14,14 +15,23 @@
 
 namespace cluster {
 
+using std::chrono::milliseconds;
+using clock = std::chrono::steady_clock;
+
 namespace {
 
 // Each costs a descriptor here: what a worker asks for must not use up the primary's.
 constexpr std::size_t max_servers_of_a_worker = 64;
 
+// Of a server that has just been closed there may be copies: here, as long as its acknowledgement
+// is in the queue; in a worker that tells of its close before it closes, as Node's does, or that
+// ends.
+constexpr milliseconds copies_are_closed_in{1'000};
+constexpr milliseconds between_attempts{1};
+
 } // namespace
 
-void primary::state::query_server(const member_ptr& worker, const message& asked, bool is_second)
+void primary::state::query_server(const member_ptr& worker, const message& asked, bool again)
 {
     if (!asked.seq || is_stopping || worker->state >= worker_state::leaving ||
         worker->exited_after_disconnect)
@@ -47,13 +57,12 @@ void primary::state::query_server(const member_ptr& worker, const message& asked
             found =
                 servers_.emplace(key, asked_for{make_policy(how, executor, wanted, pool)}).first;
         } catch (const std::system_error& error) {
-            if (error.code() != std::errc::address_in_use || is_second)
+            const bool may_be_a_copy_of_ours =
+                !again ||
+                (how == scheduling::shared && clock::now() < last_close_ + copies_are_closed_in);
+            if (error.code() != std::errc::address_in_use || !may_be_a_copy_of_ours)
                 return refuse(worker, asked, error.code());
-            // By a server of ours that has just been closed, perhaps: a copy of it is here as long
-            // as whoever has sent it has not heard of its arrival, which is in the queue.
-            return asio::post(executor, [self = shared_from_this(), worker, asked] {
-                self->query_server(worker, asked, true);
-            });
+            return query_server_later(worker, asked, again ? between_attempts : milliseconds(0));
         }
     }
     auto& given = found->second;
@@ -69,6 +78,15 @@ void primary::state::query_server(const member_ptr& worker, const message& asked
         remove(worker, key);
         refuse(worker, asked, error.code());
     }
+}
+
+void primary::state::query_server_later(const member_ptr& worker, const message& asked,
+                                        milliseconds pause)
+{
+    const auto timer = std::make_shared<asio::steady_timer>(executor, pause);
+    timer->async_wait([self = shared_from_this(), worker, asked, timer](std::error_code) {
+        self->query_server(worker, asked, true);
+    });
 }
 
 void primary::state::refuse(const member_ptr& worker, const message& asked, std::error_code error)
@@ -134,6 +152,7 @@ void primary::state::close_what_nobody_has()
             continue;
         }
         policy->close();
+        last_close_ = clock::now();
         one = servers_.erase(one);
     }
 }

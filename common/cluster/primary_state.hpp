@@ -6,6 +6,7 @@
 #include "event.hpp"
 #include "workers/pool.hpp"
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <set>
@@ -70,7 +71,9 @@ private:
     asio::awaitable<void> until_listening(std::size_t slot);
 
     void take(const member_ptr& worker, message said);
-    void query_server(const member_ptr& worker, const message& asked, bool is_second = false);
+    void query_server(const member_ptr& worker, const message& asked, bool again = false);
+    void query_server_later(const member_ptr& worker, const message& asked,
+                            std::chrono::milliseconds pause);
     void refuse(const member_ptr& worker, const message& asked, std::error_code error);
     void close(const member_ptr& worker, const std::string& key);
     void remove(const member_ptr& worker, const std::string& key);
@@ -80,8 +83,9 @@ private:
     bool is_empty() const;
 
     int last_id_ = 0;
-    std::vector<member_ptr> members_;          // in order of their ids; the dead are gone
-    std::map<std::string, asked_for> servers_; // by key
+    std::vector<member_ptr> members_;                    // in order of their ids; the dead are gone
+    std::map<std::string, asked_for> servers_;           // by key
+    std::chrono::steady_clock::time_point last_close_{}; // of one of them
     std::optional<address_info> first_address_;
 };
 

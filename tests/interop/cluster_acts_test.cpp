@@ -121,6 +121,10 @@ TEST_P(ClusterActs, AreToldTheSameWayWhoeverPlays)
     const auto scripts = fixture("interop/node/cluster/");
     const auto path = testing::TempDir() + "cluster_acts." + std::to_string(::getpid());
     for (const auto& policy : what.policies) {
+        // Its workers tell of a close first and close then: its primary may find the port taken.
+        if (node_primary && node_worker && policy == "none" &&
+            what.name == "listens_again_beside_another")
+            continue;
         vector<string> command{test_program("acting_primary")};
         if (node_primary)
             command = {node(), scripts + "acting_primary.js"};

@@ -233,6 +233,31 @@ TEST_F(ClusterServers, WhoHadNoRoomForItsCopyMayAskAgain)
     EXPECT_EQ(complete(primary->stop()), "");
 }
 
+/// Node's workers tell of a close first and close then.
+TEST_F(ClusterServers, WhoListensAgainWaitsForTheCopyThatAnotherIsStillClosing)
+{
+    make(cluster::scheduling::shared);
+    const auto ask =
+        query(R"("address":"127.0.0.1","port":)" + std::to_string(port) + R"(,"addressType":4)");
+    const string has_it = hear + acknowledge_it;
+    const auto worker = primary->fork(
+        shell(online + ask + has_it + close_server(port) + tell("closed") + "kill -STOP $$; " +
+              ask + tell("asked") + has_it + tell("has it") + hear + "exit 0"));
+    ASSERT_TRUE(run_until([&] { return has_happened("1: \"closed 1\""); })) << what_happened();
+    std::optional<support::listener> copy; // as the other worker has it
+    ASSERT_TRUE(run_until_free(port));
+    copy.emplace("127.0.0.1", port);
+    wait_until_stopped(worker.pid);
+    ::kill(worker.pid, SIGCONT);
+    ASSERT_TRUE(run_until([&] { return has_happened("1: \"asked 1\""); })) << what_happened();
+    for (int i = 0; i < 3; ++i) // each waits, and it is asked for again meanwhile
+        context.run_one_for(milliseconds(100));
+    copy.reset();
+    EXPECT_TRUE(run_until([&] { return has_happened("1: \"has it 1\""); })) << what_happened();
+    EXPECT_FALSE(has_happened("1: refused Address already in use"));
+    EXPECT_EQ(complete(primary->stop()), "");
+}
+
 /// The answer finds the channel closed; what it has said before is read then and there.
 TEST_F(ClusterServers, AWorkerMayCloseAServerInTheLastWordsThatItsAnswerBringsToLight)
 {
