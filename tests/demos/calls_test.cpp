@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -66,18 +67,32 @@ protected:
         EXPECT_TRUE(eventually([&] { return sleeps(main.workers[0]); }));
     }
 
-    static void wait_until_it_holds(std::size_t connections, const running_demo& main)
+    /// One that has ended at both sides may still wait for its close.
+    void wait_until_it_holds(std::size_t connections, const running_demo& main) const
     {
-        EXPECT_TRUE(eventually([&] { return open_connections(main.port) == connections; }));
+        EXPECT_TRUE(eventually([&] {
+            return open_connections(main.port) == connections &&
+                   sockets(main.workers[0]) == its_sockets_ + connections;
+        }));
         wait_until_at_rest(main);
     }
 
     const string file;
 
 private:
+    static std::size_t sockets(pid_t process)
+    {
+        return static_cast<std::size_t>(
+            std::ranges::count_if(descriptors(process), [](const auto& descriptor) {
+                return descriptor.second.starts_with("socket:");
+            }));
+    }
+
+    std::size_t its_sockets_ = 0; // of the worker, when it serves nobody
+
     /// From the first connection that is accepted until they are told to stop. How they start and
     /// end depends on who comes first.
-    calls all(const string& name, const serving& serve) const
+    calls all(const string& name, const serving& serve)
     {
         pid_t main_pid = 0;
         pid_t worker = 0;
@@ -89,6 +104,7 @@ private:
             main_pid = children(main.pid()).front();
             main.running_demo::wait_until_at_rest();
             wait_until_at_rest(main);
+            its_sockets_ = sockets(main.workers[0]);
             serve(main);
             worker = main.workers[0];
             for (const auto process : {main_pid, worker})
@@ -127,7 +143,7 @@ TEST_F(SystemCalls, OfOneHandOver)
     // How often it looks whether the client has ended is a matter of time, too.
     const auto each = of_each(
         "socket_fanout",
-        [](const running_demo& main, int clients) {
+        [this](const running_demo& main, int clients) {
             for (int i = 0; i < clients; ++i) {
                 auto client = connect(main.port);
                 client.end_sending(); // at once, for it will say nothing
@@ -150,7 +166,7 @@ TEST_F(SystemCalls, OfOneHandOver)
 
 TEST_F(SystemCalls, OfOneConnectionWithOneRequest)
 {
-    const auto each = of_each("http_cluster", [](const running_demo& main, int clients) {
+    const auto each = of_each("http_cluster", [this](const running_demo& main, int clients) {
         for (int i = 0; i < clients; ++i) {
             auto client = connect(main.port);
             wait_until_it_holds(1, main);
@@ -171,7 +187,7 @@ TEST_F(SystemCalls, OfOneConnectionWithOneRequest)
 
 TEST_F(SystemCalls, OfOneRequestOnAKeptConnection)
 {
-    const auto each = of_each("http_cluster", [](const running_demo& main, int requests) {
+    const auto each = of_each("http_cluster", [this](const running_demo& main, int requests) {
         auto client = connect(main.port);
         for (int i = 0; i < requests; ++i) {
             wait_until_it_holds(1, main);
