@@ -186,7 +186,7 @@ TEST_P(EveryDemoFaults, ClientsThatVanishLeaveNoDescriptor)
         auto polite = connect(main.port);
         polite.send("GET / HTTP/1.1\r\n");
     }
-    EXPECT_TRUE(eventually([&] { return unread_bytes(main.port) == 0 && count() == before; }))
+    EXPECT_TRUE(eventually([&] { return unread_bytes(main.port) == 0 && count() <= before; }))
         << before << " became " << count();
     EXPECT_EQ(ask_who(main.port, 4).size(), 4u);
     EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));

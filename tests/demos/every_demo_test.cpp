@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
+#include <functional>
 #include <regex>
 #include <set>
 #include <unistd.h>
@@ -520,7 +521,8 @@ TEST_P(EveryDemo, B7_AThousandConnectionsLeaveNothingBehind)
             ++answers;
         }
     EXPECT_EQ(answers, 1000u);
-    EXPECT_TRUE(eventually([&] { return count() == before; }))
+    // Fewer where one of the first had ended at both sides and was not closed yet.
+    EXPECT_TRUE(eventually([&] { return std::ranges::equal(count(), before, std::less_equal{}); }))
         << testing::PrintToString(before) << " became " << testing::PrintToString(count());
     for (const auto child : children(main.pid()))
         EXPECT_FALSE(is_zombie(child));
