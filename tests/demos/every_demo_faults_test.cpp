@@ -171,23 +171,17 @@ TEST_P(EveryDemoFaults, RespawnKeepsThePortWhileNobodyIsThere)
 TEST_P(EveryDemoFaults, ClientsThatVanishLeaveNoDescriptor)
 {
     running_demo main(name(), {"--delay", "50", "--quiet"});
-    const auto count = [&] {
-        auto sum = descriptors(main.pid()).size();
-        for (const auto worker : main.workers)
-            sum += descriptors(worker).size();
-        return sum;
-    };
-    ask_who(main.port,
-            8); // of every worker of socket_fanout: now they all have what they wait with
-    ASSERT_TRUE(eventually([&] { return open_connections(main.port) == 0; }));
-    const auto before = count();
+    main.wait_until_at_rest();
+    const auto before = descriptor_counts(main);
     for (int i = 0; i < 50; ++i) {
         connect(main.port).reset();
         auto polite = connect(main.port);
         polite.send("GET / HTTP/1.1\r\n");
     }
-    EXPECT_TRUE(eventually([&] { return unread_bytes(main.port) == 0 && count() <= before; }))
-        << before << " became " << count();
+    EXPECT_TRUE(eventually([&] {
+        return unread_bytes(main.port) == 0 && descriptor_counts(main) == before;
+    })) << testing::PrintToString(before)
+        << " became " << testing::PrintToString(descriptor_counts(main));
     EXPECT_EQ(ask_who(main.port, 4).size(), 4u);
     EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
