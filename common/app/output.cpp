@@ -23,6 +23,13 @@ std::size_t count_lines(std::string_view text)
     return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
+/// A write would not wait for the reader, or would fail.
+bool has_room(int fd)
+{
+    pollfd state{fd, POLLOUT, 0};
+    return ::poll(&state, 1, 0) > 0;
+}
+
 /// As many whole lines as a pipe takes in one piece, at least one.
 std::string_view one_piece(std::string_view lines)
 {
@@ -82,8 +89,9 @@ void output::wait_until_written(std::chrono::milliseconds patience, std::chrono:
     while (!nothing_waits()) {
         const auto before = pieces_;
         const auto until = std::min(clock::now() + patience, deadline);
-        if (!something_written_.wait_until(held, until,
-                                           [&] { return nothing_waits() || pieces_ != before; }))
+        const bool goes_on = something_written_.wait_until(
+            held, until, [&] { return nothing_waits() || pieces_ != before; });
+        if (!goes_on && (clock::now() >= deadline || !has_room(fd_)))
             return;
     }
 }

@@ -61,8 +61,9 @@ public:
     /// Nothing waits. Also when the reader has gone.
     bool is_written() const;
 
-    /// Returns when nothing waits, or the reader has taken nothing for `patience`, or `limit` is
-    /// over.
+    /// Returns when nothing waits, or the reader has left no room for `patience`, or `limit` is
+    /// over. Where there is room it is not the reader who is slow: the thread has had no processor
+    /// yet, on a busy machine.
     void wait_until_written(std::chrono::milliseconds patience, std::chrono::milliseconds limit);
 
     /// What will be lost if the process ends now: what waits, and what has been dropped unsaid.

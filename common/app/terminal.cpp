@@ -112,7 +112,7 @@ void expect_hang_up()
 
 int end_output(const std::string& program, int code, milliseconds patience)
 {
-    const auto limit = 4 * patience;
+    const auto limit = std::max(4 * patience, milliseconds(1'000));
     out->wait_until_written(patience, limit);
     if (const auto lost = out->unwritten_lines(); lost > 0 && out != err)
         say_dropped(lost, of_stdout());

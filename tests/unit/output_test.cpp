@@ -214,6 +214,20 @@ TEST(Output, OnAStoppedTerminalWaitsUntilItGoesOn)
     EXPECT_EQ(terminal.read_until("\n"), "stopped\n");
 }
 
+TEST(Output, IsWaitedForWhileItsThreadIsSlowAndTheReaderIsNot)
+{
+    const auto to = stream::pipe();
+    auto& out = output_to(to.written, 10);
+    out.on_dropped([&](std::size_t) {
+        std::this_thread::sleep_for(milliseconds(50)); // as if others had the processor
+        out.write("late\n");
+    });
+    out.write("longer than the room\n");
+    out.wait_until_written(milliseconds(1), a_while);
+    EXPECT_TRUE(out.is_written());
+    EXPECT_EQ(to.read_until("\n"), "late\n");
+}
+
 TEST(Output, ThatIsLongerThanAllTheRoomIsDroppedAndSaid)
 {
     const auto to = stream::pipe();
