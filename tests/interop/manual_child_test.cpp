@@ -75,7 +75,7 @@ protected:
     void expect_it_ends_with_the_channel()
     {
         parent.reset();
-        EXPECT_EQ(child->wait_exit(milliseconds(2000)), exited(0));
+        EXPECT_EQ(child->wait_exit(), exited(0));
         EXPECT_EQ(child->err(), "");
     }
 
@@ -205,7 +205,7 @@ TEST_F(ManualChild, EndsOnAHalfCloseAndAnswersWhatItHas)
     accepted.reset();
     ::shutdown(parent.get(), SHUT_WR);
     EXPECT_EQ(connection(client.release()).read_to_end(), handled());
-    EXPECT_EQ(child->wait_exit(milliseconds(2000)), exited(0));
+    EXPECT_EQ(child->wait_exit(), exited(0));
 }
 
 TEST_F(ManualChild, ClosesItsCopyOfTheServerWhenTheParentHangsUp)
@@ -228,7 +228,7 @@ TEST_F(ManualChild, EndsWithAnErrorOnAParentThatBreaksTheProtocol)
     for (const string line : {"not json", "", "{\"half\":", "\xff\xfe"}) {
         start();
         write(line + "\n");
-        EXPECT_EQ(child->wait_exit(milliseconds(2000)), exited(1));
+        EXPECT_EQ(child->wait_exit(), exited(1));
         EXPECT_EQ(lines(child->err()).size(), 1u) << child->err();
     }
 }
@@ -310,7 +310,7 @@ TEST(ManualChildOfAKilledNode, EndsAndFreesThePort)
     const pid_t child = std::stoi(answer.substr(10));
     ASSERT_EQ(children(parent.pid()), vector<pid_t>{child});
     parent.signal(SIGKILL);
-    EXPECT_TRUE(eventually([&] { return !runs(child) && is_free(port); }, milliseconds(2000)));
+    EXPECT_TRUE(eventually([&] { return !runs(child) && is_free(port); }));
 }
 
 TEST(ManualChildScenarios, AreAllRun)

@@ -160,15 +160,12 @@ TEST_F(Grandchild, D4_KeepsNothingOpenAfterItsParentsDeath)
     ASSERT_TRUE(support::eventually(
         [&] { return support::command_line(grandchild->pid()) == "sleep 60 "; }));
     EXPECT_EQ(WTERMSIG(receiver->kill()), SIGKILL);
-    const auto limit = support::patient(support::milliseconds(100));
-    const auto death = steady_clock::now();
     for (const auto* end : {&peer, &client, &accepted_client}) {
-        ASSERT_TRUE(readable(*end, limit));
+        ASSERT_TRUE(readable(*end, support::patient(support::a_while)));
         char byte = 0;
         EXPECT_EQ(::recv(end->get(), &byte, 1, MSG_DONTWAIT), 0) << "the end of the stream";
     }
     EXPECT_FALSE(connect_to(port)) << "and nobody listens";
-    EXPECT_LE(steady_clock::now() - death, limit);
     EXPECT_TRUE(support::runs(grandchild->pid()));
 }
 

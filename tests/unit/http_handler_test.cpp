@@ -261,7 +261,6 @@ TEST_F(HttpServer, ADelayedRequestIsStillWholeWhenTheHandlerGetsIt)
     const auto begin = steady_clock::now();
     peer.send(get("/first", "X: y\r\n"));
     settle();
-    EXPECT_EQ(seen, "");
     other.send(get(string(2000, '?'))); // overwrites the buffer that all connections share
     run_until([&] { return !peer.received().empty(); });
     EXPECT_GE(steady_clock::now() - begin, 20ms);

@@ -68,13 +68,15 @@ TEST_F(HttpServer, E3_AHeaderThatDripsIs408AfterHeadersTimeoutAndOthersAreServed
 
 TEST_F(HttpServer, E3_TheHeaderOfANewConnectionIsTimedFromItsBeginning)
 {
-    start({.headers_timeout = 600ms});
-    const auto begin = steady_clock::now();
+    start({.headers_timeout = 200ms});
     client peer = connect();
-    run_for(450ms);
-    peer.send("GET"); // not another 600 ms from here
-    run_until([&] { return peer.has_ended(); });
-    EXPECT_LT(steady_clock::now() - begin, 450ms + 600ms);
+    run_for(100ms);
+    client later = connect();
+    settle();
+    peer.send("GET"); // not another 200 ms from here
+    settle();
+    run_until([&] { return peer.has_ended() || later.has_ended(); });
+    EXPECT_TRUE(peer.has_ended());
 }
 
 TEST_F(HttpServer, E3_ABodyThatDripsIs408AfterRequestTimeout)
@@ -96,12 +98,10 @@ TEST_F(HttpServer, E3_AnIdleConnectionIsEndedAfterKeepAliveTimeout)
 {
     start({.keep_alive_timeout = 100ms});
     client peer = connect();
-    peer.send(get("/"));
-    settle();
-    EXPECT_FALSE(peer.has_ended());
     const auto begin = steady_clock::now();
+    peer.send(get("/"));
     run_until([&] { return peer.has_ended(); });
-    EXPECT_GE(steady_clock::now() - begin, 90ms);
+    EXPECT_GE(steady_clock::now() - begin, 100ms);
     EXPECT_EQ(replies(peer.received()).size(), 1u) << "no word about it";
 }
 
