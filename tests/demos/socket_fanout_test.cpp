@@ -96,6 +96,8 @@ TEST(SocketFanout, TallyOnStopAddsUp)
 TEST(SocketFanout, B3_ModeAllGivesEveryConnectionAnAnswerAndEveryWorkerSurvives)
 {
     running_demo main("socket_fanout", {"--mode", "all", "--delay", "20"});
+    main.wait_until_at_rest();
+    const auto idle = descriptors(main.pid()).size();
     vector<connection> open;
     for (int i = 0; i < 40; ++i)
         open.push_back(connect(main.port));
@@ -117,8 +119,6 @@ TEST(SocketFanout, B3_ModeAllGivesEveryConnectionAnAnswerAndEveryWorkerSurvives)
     EXPECT_EQ(children(main.pid()).size(), 4u);
     EXPECT_TRUE(std::all_of(main.workers.begin(), main.workers.end(), runs));
     open.clear();
-    ASSERT_TRUE(eventually([&] { return open_connections(main.port) == 0; }));
-    const auto idle = descriptors(main.pid()).size();
     for (int i = 0; i < 40; ++i)
         ask(main.port);
     EXPECT_TRUE(eventually([&] { return descriptors(main.pid()).size() == idle; }));
@@ -209,7 +209,7 @@ TEST(SocketFanoutFaultsInTime, B10_B11_ConnectionOfAWorkerThatDiesUnacknowledged
 
 TEST(SocketFanoutFaults, B13_SilentWorkerIsKilledAfterTheAckTimeout)
 {
-    running_demo main("socket_fanout", {"--delay", "0", "--ack-timeout", "200"});
+    running_demo main("socket_fanout", {"--delay", "0", "--ack-timeout", "1000"});
     ::kill(main.workers[0], SIGSTOP);
     EXPECT_NE(slot_of(main, ask(main.port)), 0u);
     main.err_line("worker " + std::to_string(main.workers[0]));

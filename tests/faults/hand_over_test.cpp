@@ -104,8 +104,8 @@ TEST_F(HandOverFaultsInTime, A12_B11_AWorkerThatWritesGarbageIsKilledAndItsConne
 
 TEST_F(HandOverFaultsInTime, B13_AStuckWorkerIsKilledAndReapedBeforeAnotherAnswers)
 {
-    expect_answer_of_the_other("hang", "has acknowledged nothing for 200 ms", milliseconds(200),
-                               {"--ack-timeout", "200"});
+    expect_answer_of_the_other("hang", "has acknowledged nothing for 1000 ms", milliseconds(1000),
+                               {"--ack-timeout", "1000"});
 }
 
 TEST_F(HandOverFaultsInTime, B12_AConnectionThatTheDeadHadReadFromIsClosedAndNotReplayed)
@@ -252,7 +252,7 @@ TEST_F(HandOverFaultsInTime, ModeForkGivesTheConnectionToAnotherChild)
 TEST_F(HandOverFaults, ModeAllIsAnsweredByTheOthers)
 {
     running_demo main("socket_fanout",
-                      arguments("hang", {"--mode", "all", "--ack-timeout", "200"}));
+                      arguments("hang", {"--mode", "all", "--ack-timeout", "1000"}));
     for (int i = 0; i < 4; ++i)
         EXPECT_EQ(parse_reply(ask(main.port)).pid, main.workers[1]);
     main.err_line("has acknowledged nothing");
@@ -301,7 +301,7 @@ INSTANTIATE_TEST_SUITE_P(, HandedServerFaultsInTime,
 TEST_P(HandedServerFaultsInTime, B13_AStoppedWorkerIsReplacedAndItsClientsReadTheEnd)
 {
     running_demo main(GetParam(),
-                      {"--respawn", "--ack-timeout", "300", "--workers", "1", "--delay", "60000"});
+                      {"--respawn", "--ack-timeout", "1000", "--workers", "1", "--delay", "60000"});
     main.wait_until_at_rest();
     const auto idle = descriptors(main.workers[0]).size();
     auto client = connect(main.port);
@@ -312,19 +312,19 @@ TEST_P(HandedServerFaultsInTime, B13_AStoppedWorkerIsReplacedAndItsClientsReadTh
     })) << "the worker has taken it";
     const end_of stuck(main.workers[0]);
     ::kill(main.workers[0], SIGSTOP);
-    stuck.wait(milliseconds(300) + at_once);
+    stuck.wait(milliseconds(1000) + at_once);
     EXPECT_EQ(client.read_to_end(at_once), "");
-    main.err_line("has been stopped for 300 ms and was killed");
+    main.err_line("has been stopped for 1000 ms and was killed");
     main.err_line("takes its place");
     EXPECT_EQ(main.stop_and_settle_accounts(), exited(0));
 }
 
 TEST_P(HandedServerFaultsInTime, B13_AStuckWorkerDelaysTheReadyLineUntilItsDeadlineAndIsNamed)
 {
-    running_demo main(GetParam(), {"--ack-timeout", "300", "--workers", "3", "--delay", "0",
+    running_demo main(GetParam(), {"--ack-timeout", "1000", "--workers", "3", "--delay", "0",
                                    "--child", "/bin/sleep 60", "--child",
                                    quoted(demo(GetParam() + "_child")) + " --delay 0"});
-    main.err_line("has acknowledged nothing for 300 ms and was killed; ");
+    main.err_line("has acknowledged nothing for 1000 ms and was killed; ");
     EXPECT_TRUE(eventually([&] { return children(main.pid()).size() == 1; })); // 0 and 2 are gone
     auto client = open_client(GetParam(), main.port);
     EXPECT_EQ(who_answered(client.read_to_end()), children(main.pid()).at(0));

@@ -210,7 +210,7 @@ TEST(OurPrimary, GivesWhatADeadWorkerHadNotAnsweredToAnother)
 
 TEST(OurPrimary, KillsAWorkerThatDoesNotAnswerAndItsClientGetsAnother)
 {
-    auto main = our_primary({"--workers", "2", "--ack-timeout", "200"});
+    auto main = our_primary({"--workers", "2", "--ack-timeout", "1000"});
     ::kill(main.workers.at(0), SIGSTOP);
     for (int i = 0; i < 3; ++i)
         EXPECT_EQ(ask_who(main.port), main.workers[1]);

@@ -116,7 +116,7 @@ test('check: so does ./run, from any folder', () => {
 })
 
 // A demo of four lines: says `line`, then that it listens, and ends by Ctrl-C with `status`.
-const demo = (line, status = 0) => `await start('bash -c "trap \\'exit ${status}\\' INT; echo \\'${line}\\'; echo listening on 127.0.0.1:1, workers 7 8\\\\; try: it; sleep 60"')`
+const demo = (line, status = 0) => `await start('bash -c "trap \\'exit ${status}\\' INT; echo \\'${line}\\'; echo listening on 127.0.0.1:1, workers 7 8\\\\; try: it; while :; do sleep 0.1; done"')`
 
 for (const [what, story, status, ...expected] of [
   ['a demo that does not start is shown with what its child said', "await start('node -e \"const = 1\"')", 1,

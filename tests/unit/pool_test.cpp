@@ -280,7 +280,7 @@ TEST_F(PoolGreeting, OneThatIsSlowAndMayTakeForEverIsNamedAndServesLater)
     auto options = options_for({shell("read -r go <&3; " + acknowledge_all), // a message first
                                 shell(acknowledge_all)});
     options.ack_timeout = milliseconds(0);
-    options.greeting_time = milliseconds(50);
+    options.greeting_time = milliseconds(500);
     workers::pool pool(context.get_executor(), options);
     pool.start();
     const auto slow = std::to_string(pool.pids()[0]);
@@ -479,8 +479,9 @@ TEST_F(Pool, AStopDuringABackoffDoesNotWaitForIt)
 TEST_F(Pool, B16_AWorkerThatHangsUpMayFinishWhatItHas)
 {
     // Hangs up with a connection unread, and takes longer than a moment for those it has.
-    workers::pool pool(context.get_executor(), options_for({shell("exec 3<&-; sleep 0.2; exit 0"),
-                                                            shell(acknowledge_all)}));
+    auto options = options_for({shell("exec 3<&-; sleep 0.2; exit 0"), shell(acknowledge_all)});
+    options.grace = support::a_while;
+    workers::pool pool(context.get_executor(), options);
     pool.start();
     const auto retired = std::to_string(pool.pids()[0]);
     EXPECT_EQ(complete(pool.hand_over(0, connection(), nothing)), "");

@@ -104,7 +104,9 @@ TEST_F(Worker, WaitsForWhatItNeedsWhileWeAreOutOfDescriptors)
 
 TEST_F(Worker, ThatHangsUpMayFinish)
 {
-    make("exec 3<&-; sleep 0.05; exit 0");
+    auto options = options_for({shell("exec 3<&-; sleep 0.05; exit 0")});
+    options.grace = support::a_while;
+    make(options);
     worker->start();
     const auto who = name();
     ASSERT_TRUE(becomes(state::finishing));
