@@ -8,6 +8,7 @@
 // lasted, how many ended without an answer, and how many each process answered.
 
 #include "bench/raw_cluster.hpp"
+#include "posix.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -75,7 +76,8 @@ public:
             start(connection);
         while (open_ > 0) {
             epoll_event events[64];
-            const int count = bench::check(::epoll_wait(epoll_, events, 64, -1), "epoll_wait");
+            const int count = bench::check(
+                posix::retry([&] { return ::epoll_wait(epoll_, events, 64, -1); }), "epoll_wait");
             for (int i = 0; i < count; ++i)
                 read(*static_cast<connection*>(events[i].data.ptr));
         }

@@ -14,6 +14,7 @@
 
 #include "bench/raw_cluster.hpp"
 #include "ipc/descriptor_message.hpp"
+#include "posix.hpp"
 
 #include <atomic>
 #include <csignal>
@@ -53,7 +54,8 @@ void answer(int connection)
     event.events = EPOLLIN | how;
     bench::check(::epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event), "epoll_ctl");
     for (;;) {
-        bench::check(::epoll_wait(epoll, &event, 1, -1), "epoll_wait");
+        bench::check(posix::retry([&] { return ::epoll_wait(epoll, &event, 1, -1); }),
+                     "epoll_wait");
         const int connection = accept(listener);
         if (connection >= 0)
             answer(connection);
