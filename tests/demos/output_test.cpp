@@ -261,7 +261,7 @@ TEST_P(OutputOfEveryClient, WaitsForItsReaderAndAsksNobodyMeanwhile)
     const auto output = full_pipe();
     start_options to_pipe;
     to_pipe.before_exec = [fd = output->written] { ::dup2(fd, 1); };
-    process program(command(main.port, {"--count", "1000", "--timeout", "300"}), to_pipe);
+    process program(command(main.port, {"--count", "1000"}), to_pipe);
     ASSERT_TRUE(eventually([&] { return has_a_line_that_waits(program); }));
     EXPECT_FALSE(program.has_ended());
     ::close(std::exchange(output->written, -1)); // the program's copy is the last

@@ -305,6 +305,7 @@ bool run(const scenario& what, std::chrono::seconds time, bool relentless)
     if (what.ours && !eventually([&] { // some have been replaced already, perhaps
             const auto workers = children(main->pid());
             return std::to_string(workers.size()) == worker_count &&
+                   descriptor_kinds(main->pid())["anon_inode:[pidfd]"] == workers.size() &&
                    std::all_of(workers.begin(), workers.end(), [](pid_t worker) {
                        return writes_garbage(worker) || is_at_rest(worker);
                    });
