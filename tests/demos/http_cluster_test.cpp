@@ -321,6 +321,7 @@ TEST(HttpCluster, TenThousandIdleConnectionsCostLessThanAKibibyteEach)
     ASSERT_GE(count, 1000u) << "too few to measure: raise the hard limit, ulimit -Hn";
 
     running_demo main("http_cluster", {"--workers", "1", "--keep-alive-timeout", "120000"});
+    main.wait_until_at_rest();
     const auto worker = main.workers[0];
     vector<connection> clients;
     const auto base = descriptors(worker).size();

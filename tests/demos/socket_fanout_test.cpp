@@ -261,7 +261,7 @@ TEST(SocketFanoutFaults, A7_WorkerWithoutRoomForADescriptorLosesNoClient)
                       {"--child", quoted(demo("socket_fanout_child")) + " --delay 20", "--quiet"});
     for (std::size_t k = 0; k < 4; ++k)
         slot_of(main, ask(main.port)); // now every worker has what it waits with
-    ASSERT_TRUE(eventually([&] { return open_connections(main.port) == 0; }));
+    main.wait_until_no_connection_is_held();
     for (const auto worker : main.workers) {
         const auto used = descriptors(worker).size();
         const rlimit limit{used + 2, used + 2};

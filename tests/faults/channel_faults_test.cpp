@@ -32,7 +32,7 @@ protected:
             }));
             for (int i = 0; i < 50; ++i)
                 ask(); // what main allocates once and for all
-            EXPECT_TRUE(eventually([&] { return open_connections(port) == 0; }));
+            wait_until_no_connection_is_held();
             before_ = descriptors(pid()).size();
             resident_before_ = resident();
         }

@@ -183,7 +183,8 @@ TEST_P(EveryDemoWithoutRoomFaults, AWorkerWhoseComplaintNobodyReadsServesOn)
         }
     }));
     const auto worker = children(main.pid()).at(0);
-    ASSERT_TRUE(eventually([&] { return open_connections(port) == 0 && is_at_rest(worker); }));
+    ASSERT_TRUE(
+        eventually([&] { return no_connection_is_held(main.pid(), port) && is_at_rest(worker); }));
 
     std::optional<no_room> full(std::in_place, worker);
     auto client = open_client(GetParam(), port);

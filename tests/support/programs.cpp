@@ -211,8 +211,16 @@ bool is_usual(pid_t worker, const descriptor_counts_by_kind& kinds)
     });
 }
 
-/// What is left of connections and workers, in words; empty when nothing is.
-std::string unsettled(pid_t main, std::uint16_t port, const descriptor_counts_by_kind& at_start)
+std::size_t sockets_beside(const std::string& listener, pid_t pid)
+{
+    const auto all = descriptors(pid);
+    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const auto& open) {
+        return open.second.starts_with("socket:") && open.second != listener;
+    }));
+}
+
+/// Who holds a connection, in words; empty when nobody does.
+std::string who_holds_one(pid_t main, std::uint16_t port)
 {
     if (const auto held = open_connections(port); held > 0)
         return std::to_string(held) + " connections are still held";
@@ -223,29 +231,39 @@ std::string unsettled(pid_t main, std::uint16_t port, const descriptor_counts_by
     }
     const auto workers = children(main);
     const auto check = [&](pid_t pid, std::size_t channels) -> std::string {
+        const auto sockets = sockets_beside(listener, pid);
+        return sockets == channels ? std::string()
+                                   : std::to_string(pid) + " has " + std::to_string(sockets) +
+                                         " sockets instead of " + std::to_string(channels);
+    };
+    std::string problem = check(main, workers.size());
+    for (auto worker = workers.begin(); problem.empty() && worker != workers.end(); ++worker)
+        problem = check(*worker, 1);
+    return problem;
+}
+
+/// What is left of connections and workers, in words; empty when nothing is.
+std::string unsettled(pid_t main, std::uint16_t port, const descriptor_counts_by_kind& at_start)
+{
+    const auto workers = children(main);
+    const auto check = [&](pid_t pid) -> std::string {
         const auto who = std::to_string(pid);
         if (is_zombie(pid))
             return who + " is a zombie";
-        const auto all = descriptors(pid);
-        const auto sockets =
-            static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const auto& open) {
-                return open.second.starts_with("socket:") && open.second != listener;
-            }));
-        if (sockets != channels)
-            return who + " has " + std::to_string(sockets) + " sockets instead of " +
-                   std::to_string(channels);
         if (const auto ghosts = epoll_ghosts(pid); ghosts > 0)
             return who + " watches " + std::to_string(ghosts) + " closed descriptors";
         return {};
     };
-    std::string problem = check(main, workers.size());
+    std::string problem = who_holds_one(main, port);
+    if (problem.empty())
+        problem = check(main);
     if (problem.empty() && own_kinds(main) != at_start)
         problem = "main had " + in_words(at_start) + " and has " + in_words(own_kinds(main));
     if (const auto watched = pidfds(main); problem.empty() && watched != workers.size())
         problem = "main has " + std::to_string(watched) + " pidfds for " +
                   std::to_string(workers.size()) + " workers";
     for (auto worker = workers.begin(); problem.empty() && worker != workers.end(); ++worker) {
-        problem = check(*worker, 1);
+        problem = check(*worker);
         if (const auto kinds = own_kinds(*worker); problem.empty() && !is_usual(*worker, kinds))
             problem = "worker " + std::to_string(*worker) + " has " + in_words(kinds);
     }
@@ -253,6 +271,17 @@ std::string unsettled(pid_t main, std::uint16_t port, const descriptor_counts_by
 }
 
 } // namespace
+
+bool no_connection_is_held(pid_t main, std::uint16_t port)
+{
+    return who_holds_one(main, port).empty();
+}
+
+void running_demo::wait_until_no_connection_is_held() const
+{
+    if (!eventually([this] { return no_connection_is_held(pid(), port); }))
+        throw std::runtime_error(who_holds_one(pid(), port));
+}
 
 exit_status running_demo::stop_and_settle_accounts()
 {

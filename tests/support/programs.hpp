@@ -56,12 +56,20 @@ public:
     /// has open.
     void wait_until_at_rest() const;
 
+    /// Until no_connection_is_held().
+    void wait_until_no_connection_is_held() const;
+
 private:
     std::map<std::string, std::size_t> kinds_at_start_; ///< main's, but for sockets and pidfds
 };
 
 /// The same of one worker.
 bool is_at_rest(pid_t worker);
+
+/// Main has a channel for each worker, each worker has one, and but for the listener they have no
+/// other socket. open_connections() tells less: the kernel does not list a connection that has
+/// ended at both sides, be it held or not.
+bool no_connection_is_held(pid_t main, std::uint16_t port);
 
 /// How many descriptors the main and each of its first workers have open, in slot order.
 std::vector<std::size_t> descriptor_counts(const running_demo& main);
