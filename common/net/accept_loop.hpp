@@ -59,6 +59,7 @@ public:
     unique_fd stop()
     {
         pause_.cancel();
+        no_room_for_.reset();
         do_not_look();
         return std::move(listening_);
     }
@@ -82,6 +83,8 @@ public:
     }
 
     int native_handle() const { return listening_.get(); }
+
+    std::size_t taken() const { return taken_; } // by the handler
 
 private:
     // As long as a sibling needs to wake up and accept, on a machine that has a processor for it.
@@ -228,6 +231,7 @@ private:
     {
         try {
             handler_(connection);
+            ++taken_;
             if (observing && connection.native_handle() >= 0)
                 observing->closing_copy(connection.native_handle());
         } catch (const std::system_error& error) {
@@ -285,6 +289,7 @@ private:
     bool looking_ = false; // or resting
     stepping_back stepping_back_;
     std::size_t wakeups_in_vain_ = 0; // since the last accept
+    std::size_t taken_ = 0;
     asio::steady_timer pause_;
     std::optional<accepted> no_room_for_;
     connection_handler handler_;

@@ -27,6 +27,8 @@ using posix::last_error;
 // After the last SYN was let in: SYN-ACK and ACK take a round trip, and on a busy machine the turn
 // of whichever thread of the kernel delivers them (tens of milliseconds are rare).
 constexpr std::chrono::milliseconds handshakes_end_in{30};
+// Longer than a connection waits for its client's end.
+constexpr std::chrono::milliseconds room_comes_within{1'500};
 
 using name_call = int (*)(int, sockaddr*, socklen_t*);
 
@@ -147,8 +149,17 @@ asio::awaitable<void> server::close_for_all()
     refuse_newcomers(native_handle());
     asio::steady_timer pause(executor_, handshakes_end_in);
     co_await pause.async_wait(asio::use_awaitable);
-    // A pause is for the others in this process, which will let go of descriptors.
-    for (auto loop = loop_; loop && !loop->accept_what_waits() && loop == loop_;) {
+    // A pause is for the others in this process, which let go of descriptors; if they do.
+    const auto loop = loop_;
+    std::size_t taken = 0;
+    auto give_up = std::chrono::steady_clock::now() + room_comes_within;
+    while (loop && !loop->accept_what_waits() && loop == loop_) {
+        if (std::exchange(taken, loop->taken()) != loop->taken())
+            give_up = std::chrono::steady_clock::now() + room_comes_within;
+        else if (std::chrono::steady_clock::now() >= give_up) {
+            log_warning("no room for those who wait to be accepted: the service ends without them");
+            break;
+        }
         pause.expires_after(pause_without_resources);
         co_await pause.async_wait(asio::use_awaitable);
     }

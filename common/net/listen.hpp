@@ -110,9 +110,11 @@ public:
 
     /// Ends the service for all who hold the socket, and resets no client: no new connection can
     /// begin, those that have begun have 30 ms to become complete, those that wait go to the
-    /// handler (be it after a pause for want of descriptors), and this process's copy is dropped.
-    /// Each holder calls it, in any order; of those that only keep a copy, and accept nothing, one
-    /// that is earlier than the others. A client further away than 30 ms may still be reset.
+    /// handler, and this process's copy is dropped. For want of descriptors they wait for those
+    /// that others let go of; after 1.5 s in which nobody did, the service ends without them,
+    /// with a line on stderr. Each holder calls it, in any order; of those that only keep a copy,
+    /// and accept nothing, one that is earlier than the others. A client further away than 30 ms
+    /// may still be reset.
     ///
     /// A client that comes now gets no answer to its first SYN; a second later it tries again, and
     /// is refused when no copy is left. Whoever begins to accept on the socket (on_connection)

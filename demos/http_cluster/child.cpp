@@ -54,10 +54,11 @@ awaitable<void> child(const app::child_options& options, ipc::channel& parent)
     }
     // [/emit]
 
-    // The parent has hung up: no more connections, and those that are open may end in order.
+    // The parent has hung up: those that are open may end in order, and the idle ones make room for
+    // those that wait to be accepted.
+    server.close();
     for (auto& socket_server : socket_servers)
         co_await app::end_service(socket_server, options);
-    server.close();
     co_await server.closed();
 }
 

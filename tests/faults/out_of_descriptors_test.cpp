@@ -239,6 +239,45 @@ TEST(NoRoomFaults, AMainWithoutRoomReplacesAWorkerAsSoonAsItHasSome)
     }
 }
 
+TEST(NoRoomFaults, AMainThatWillHaveNoneEndsWhenItIsTold)
+{
+    for (const string mode : {"rotate", "all", "fork"}) {
+        SCOPED_TRACE(mode);
+        running_demo main("socket_fanout", {"--mode", mode, "--workers", "2", "--quiet"});
+        main.wait_until_at_rest();
+        const no_room full(main.pid());
+        auto client = connect(main.port);
+        main.err_line("Too many open files");
+        EXPECT_EQ(main.stop(), exited(0));
+        EXPECT_NE(main.err().find("the service ends without them"), string::npos) << main.err();
+        try {
+            EXPECT_EQ(client.read_to_end(), "");
+        } catch (const std::system_error& error) {
+            EXPECT_EQ(error.code(), std::errc::connection_reset);
+        }
+    }
+}
+
+// Some have their answer and keep their connections; nobody can accept the others.
+TEST(NoRoomFaults, B14_WhenTheServiceEndsThoseWhoKeepTheirConnectionsMakeRoomForThoseWhoWait)
+{
+    running_demo main("http_cluster", {"--workers", "2", "--quiet"}, {.descriptor_limit = 64});
+    main.wait_until_at_rest();
+    vector<connection> clients;
+    for (int i = 0; i < 140; ++i) {
+        clients.push_back(connect(main.port));
+        clients.back().send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    }
+    for (const auto worker : main.workers)
+        main.err_line("[" + std::to_string(worker) + "] cannot accept");
+    main.signal(SIGTERM);
+    std::size_t answers = 0;
+    for (auto& client : clients)
+        answers += client.read_to_end().find("handled by worker-") != string::npos;
+    EXPECT_EQ(answers, clients.size());
+    EXPECT_EQ(main.wait_exit(), exited(0));
+}
+
 /// Parameter: how many clients come at once, and how main shares them.
 class EveryModeWithoutRoomFaults : public testing::TestWithParam<std::pair<string, int>> {};
 INSTANTIATE_TEST_SUITE_P(, EveryModeWithoutRoomFaults,

@@ -489,6 +489,32 @@ TEST_F(AcceptEnd, C1_WithoutDescriptorsItWaitsAndLeavesNobodyBehind)
     EXPECT_EQ(accepted, 3);
 }
 
+TEST_F(AcceptEnd, C1_WhereNoDescriptorComesItEndsWithoutThoseWhoWait)
+{
+    for (int i = 0; i < 3; ++i)
+        connect();
+    errors_to_come = {EMFILE, EMFILE};
+    errors_to_come.resize(1'000, EMFILE);
+    close_for_all(server);
+    EXPECT_EQ(accepted, 0);
+    EXPECT_EQ(server.native_handle(), -1);
+    char byte = 0;
+    for (const auto& client : clients)
+        EXPECT_LE(::recv(client.get(), &byte, 1, 0), 0) << "it is told";
+}
+
+TEST_F(AcceptEnd, C1_WhereTheHandlerHasNoRoomItEndsToo)
+{
+    server = net::server(context.get_executor(), ipc_test::tcp_server());
+    port = server.address().port();
+    server.on_connection(
+        [&](net::accepted&) { throw std::system_error(EMFILE, std::generic_category(), "pipe2"); });
+    connect();
+    close_for_all(server);
+    char byte = 0;
+    EXPECT_LE(::recv(clients[0].get(), &byte, 1, 0), 0) << "it is told";
+}
+
 TEST_F(AcceptEnd, B5_AHolderThatMadeTheSocketBlockingDoesNotHoldUpTheLastRound)
 {
     const auto make_blocking = [](int fd) {
