@@ -28,7 +28,7 @@ net::bound_socket bind_to_address(const std::string& text, const query& asked)
 {
     std::error_code no_address; // a name would have to be looked up: the worker does that
     const auto address = asio::ip::make_address(text, no_address);
-    if (no_address)
+    if (no_address || text.find('\0') != text.npos) // the function looks no further than that
         throw failure(EINVAL, "bind");
     return net::bound_socket::to({address, static_cast<std::uint16_t>(asked.port)},
                                  asked.ipv6_only);

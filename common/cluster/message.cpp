@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <limits>
 
 namespace cluster {
@@ -56,13 +57,21 @@ bool flag(const json& body, const char* field)
     return found.is_boolean() && found.get<bool>();
 }
 
+/// Whatever number a program has given to listen(): the kernel takes what it can of it.
+int backlog(const json& body)
+{
+    const auto& found = at(body, "backlog");
+    if (!found.is_number())
+        return 0;
+    constexpr double most = std::numeric_limits<int>::max();
+    return static_cast<int>(std::clamp(found.get<double>(), 0.0, most));
+}
+
 query read_query(const json& body)
 {
     query result;
     if (const auto& address = at(body, "address"); address.is_string()) {
         result.address = address.get<std::string>();
-        if (result.address->find('\0') != std::string::npos)
-            refuse("address", body);
     }
     result.port = number<int>(body, "port", -1, 65535).value_or(0);
     if (const auto& type = at(body, "addressType"); type.is_string())
@@ -73,7 +82,7 @@ query read_query(const json& body)
     if (result.fd && *result.fd < 0) // what Node says of a UDP socket that has none
         result.fd.reset();
     result.ipv6_only = (number<unsigned>(body, "flags").value_or(0) & 1U) != 0; // UV_TCP_IPV6ONLY
-    result.backlog = number<int>(body, "backlog").value_or(0);
+    result.backlog = backlog(body);
     result.index = number<std::uint32_t>(body, "index").value_or(0);
     result.readable_all = flag(body, "readableAll");
     result.writable_all = flag(body, "writableAll");

@@ -66,7 +66,8 @@ public:
     void on_disconnect(std::function<void(const worker_info&)> handler);
     void on_exit(std::function<void(const worker_info&, const ipc::exit_status&)> handler);
 
-    /// A worker asks for a server, and cannot have it. If the handler says true, it hears of
+    /// A worker asks for a server, and cannot have it: it is taken, say, or the path is none that
+    /// has a file (a NUL in it), or it has 64 already. If the handler says true, it hears of
     /// `error` as if it had happened to it; if false, nothing, since the cluster is about to end.
     /// (Node tells only the worker.)
     void on_refused(

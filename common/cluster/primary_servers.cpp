@@ -47,8 +47,13 @@ void primary::state::query_server(const member_ptr& worker, const message& asked
     const auto key = wanted.key();
     if (worker->keys.contains(key)) // Node's primary dies of that (a failed assertion)
         return refuse(worker, asked, std::make_error_code(std::errc::address_in_use));
-    if (worker->keys.size() >= max_servers_of_a_worker)
+    if (worker->keys.size() >= max_servers_of_a_worker) {
+        if (pool->given().log)
+            pool->given().log("worker " + std::to_string(worker->child->pid()) +
+                              " asks for more than " + std::to_string(max_servers_of_a_worker) +
+                              " servers at once: EMFILE");
         return refuse(worker, asked, std::make_error_code(std::errc::too_many_files_open));
+    }
     worker->closed.erase(key);
     forget_closed(worker); // who asks for another one stays
     auto found = servers_.find(key);

@@ -67,6 +67,7 @@ public:
     event changed; // of the next two
     bool told_to_disconnect = false;
     bool primary_is_gone = false;
+    std::exception_ptr broken; // the protocol, by the primary
     std::function<void(ipc::message)> on_message;
     std::map<std::string, std::weak_ptr<server::state>> servers; // by key
     std::map<std::string, used_indexes> indexes; // by the key of the first such query
@@ -222,7 +223,8 @@ awaitable<void> worker::process::receive()
         while (auto message = co_await parent.receive())
             if (on_message)
                 on_message(std::move(*message));
-    } catch (const ipc::protocol_error&) { // the channel has ended, whatever was wrong
+    } catch (const ipc::protocol_error&) { // the channel has ended
+        broken = std::current_exception();
     }
     primary_is_gone = true;
     intercom.end();
@@ -265,7 +267,15 @@ awaitable<server> worker::process::listen(query asked)
     });
     auto index = take_index(asked);
     const auto seq = intercom.next();
-    auto [said, descriptor] = co_await intercom.ask(seq, query_server(seq, asked));
+    answered reply;
+    try {
+        reply = co_await intercom.ask(seq, query_server(seq, asked));
+    } catch (const ipc::channel_closed&) {
+        if (broken)
+            std::rethrow_exception(broken);
+        throw;
+    }
+    auto& [said, descriptor] = reply;
     const auto refused = [&](int error) {
         return std::system_error(
             error, std::generic_category(),
@@ -352,6 +362,8 @@ awaitable<void> worker::disconnect()
     for (const auto& [key, one] : servers)
         if (const auto server = one.lock())
             server->close();
+    if (its->broken)
+        std::rethrow_exception(its->broken);
     if (its->primary_is_gone)
         co_return;
     if (!its->told_to_disconnect) {

@@ -84,7 +84,8 @@ public:
     /// Asks the primary for a server on `host` (a name or an address; empty: all interfaces) and
     /// `port` (0: one that the kernel picks, the same for all workers), and says that we listen.
     /// Throws std::system_error with what became of it there, EADDRINUSE say, as if it had happened
-    /// here, and ipc::channel_closed when the primary has gone, or has told us to disconnect.
+    /// here, ipc::channel_closed when the primary has gone, or has told us to disconnect, and
+    /// ipc::protocol_error when it has broken the channel's protocol.
     asio::awaitable<server> listen(std::string host, std::uint16_t port,
                                    listen_options options = {});
 
@@ -99,7 +100,7 @@ public:
 
     /// worker.disconnect(): closes the servers; tells the primary that the exit which follows is
     /// meant, unless it was its idea; ends the channel. To be called when the connections have
-    /// ended.
+    /// ended. Throws ipc::protocol_error when that is how the primary has gone.
     asio::awaitable<void> disconnect();
 
 private:

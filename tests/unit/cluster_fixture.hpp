@@ -32,6 +32,10 @@ inline const string says_listening =
 inline const string listens = online + says_listening;
 inline const string hear = "read -r line <&3; ";
 
+/// Of an answer to a query that it has just heard; see has_got().
+inline const string tell_errno =
+    R"(line=${line#*\"errno\":}; echo "\"got errno:${line%%,*}\"" >&3; )";
+
 /// "text 3" for the user's handler, from the worker with the id 3.
 inline string tell(const string& text)
 {
@@ -107,6 +111,11 @@ protected:
     bool has_happened(const string& what) const
     {
         return std::count(events.begin(), events.end(), what) != 0;
+    }
+
+    bool has_got(int id, const string& error) const
+    {
+        return has_happened(std::to_string(id) + ": \"got errno:" + error + "\"");
     }
 
     bool all_listen(int ids) const

@@ -151,6 +151,49 @@ TEST_F(ClusterPrimary, ListensWithTheBacklogThatIsAskedFor)
     EXPECT_EQ(complete(primary->stop()), "");
 }
 
+/// Any number will do for Node.
+TEST_F(ClusterPrimary, ListensWhateverTheBacklogIs)
+{
+    int id = 0;
+    for (const string backlog : {"2147483648", "9007199254740991", "-2147483649", "1e300", "1.5"}) {
+        primary->fork(
+            shell(online +
+                  query(R"("address":"127.0.0.1","port":0,"addressType":4,"backlog":)" + backlog) +
+                  hear + tell_errno + hear + "exit 0"));
+        ++id;
+        EXPECT_TRUE(run_until([&] { return has_got(id, "null"); })) << what_happened();
+    }
+    EXPECT_EQ(complete(primary->stop()), "");
+}
+
+/// An address with a NUL is none; a path that begins with one has no file (unix(7), "abstract").
+TEST_F(ClusterPrimary, RefusesAnAddressThatItCannotBind)
+{
+    int id = 0;
+    for (const string address :
+         {R"("\u0000","port":1,"addressType":4)", R"("127.0.0.1\u0000","port":0,"addressType":4)",
+          R"("\u0000name","port":-1,"addressType":-1)", R"("a\u0000b","port":-1,"addressType":-1)",
+          R"("no address","port":0,"addressType":4)"}) {
+        primary->fork(
+            shell(online + query(R"("address":)" + address) + hear + tell_errno + hear + "exit 0"));
+        ++id;
+        EXPECT_TRUE(run_until([&] { return has_got(id, "-22"); })) << address << what_happened();
+    }
+    EXPECT_EQ(complete(primary->stop()), "");
+}
+
+TEST_F(ClusterPrimary, AWorkerThatAsksForTooManyServersIsNamed)
+{
+    primary->fork(
+        shell(online + "port=1; while [ $port -lt 80 ]; do " +
+              R"(echo "{\"cmd\":\"NODE_CLUSTER\",\"act\":\"queryServer\",\"seq\":$port,)"
+              R"(\"address\":\"127.0.0.1\",\"port\":0,\"addressType\":4,\"index\":$port}" >&3; )" +
+              hear + "port=$((port + 1)); done; " + tell_errno + hear + "exit 0"));
+    EXPECT_TRUE(run_until([&] { return has_got(1, "-24"); })) << what_happened(); // EMFILE
+    EXPECT_TRUE(has_said("asks for more than 64 servers at once: EMFILE")) << said;
+    EXPECT_EQ(complete(primary->stop()), "");
+}
+
 /// server.listen({ fd }): a number of a descriptor of ours.
 TEST_F(ClusterPrimary, ListensOnADescriptorOfItsOwnWhenItIsABoundSocketAndNothingElse)
 {
@@ -179,8 +222,7 @@ TEST_F(ClusterPrimary, ListensOnADescriptorOfItsOwnWhenItIsABoundSocketAndNothin
         primary->fork(shell(
             online +
             query(R"("address":null,"port":null,"addressType":null,"fd":)" + std::to_string(fd)) +
-            hear + R"(line=${line#*\"errno\":}; echo "\"got errno:${line%%,*}\"" >&3; )" + hear +
-            "exit 0"));
+            hear + tell_errno + hear + "exit 0"));
         const auto heard = [&] {
             return std::any_of(events.begin(), events.end(), [&](const auto& one) {
                 return one.starts_with(std::to_string(id) + ": \"got ");
@@ -286,8 +328,7 @@ TEST_F(ClusterPrimary, AMessageThatCannotBeEndsItsWorkerAndNobodyElse)
     const auto good = primary->fork(shell(listens + hear + "exit 0"));
     for (const string nonsense :
          {R"("act":"queryServer","port":65536)", R"("act":"queryServer","index":-1)",
-          R"("act":"queryServer","port":1,"address":"\u0000")", R"("act":"ended","ended":-1)",
-          R"("act":"close","ack":-2)"}) {
+          R"("act":"ended","ended":-1)", R"("act":"close","ack":-2)"}) {
         const auto bad = primary->fork(shell(say(nonsense) + "sleep 60"));
         EXPECT_TRUE(run_until([&] {
             return has_happened(std::to_string(bad.id) + ": was killed by SIGKILL");

@@ -48,6 +48,23 @@ protected:
         server = std::move(got);
     }
 
+    std::string failure_of_disconnect()
+    {
+        std::string what;
+        bool done = false;
+        asio::co_spawn(context, worker->disconnect(), [&](std::exception_ptr failure) {
+            done = true;
+            try {
+                if (failure)
+                    std::rethrow_exception(failure);
+            } catch (const std::exception& thrown) {
+                what = thrown.what();
+            }
+        });
+        EXPECT_TRUE(run_until([&] { return done; }));
+        return what;
+    }
+
     static std::string answer(const std::string& fields)
     {
         return R"({"cmd":"NODE_CLUSTER",)" + fields + R"(,"key":"k","ack":1,"data":null,"seq":0})" +
@@ -205,6 +222,16 @@ TEST_F(ClusterWorker, AMessageThatCannotBeEndsTheChannelAndNotTheProcess)
         run_ready();
         SCOPED_TRACE(nonsense);
     }
+}
+
+TEST_F(ClusterWorker, TellsWhatAPrimaryThatBrokeTheProtocolHasSaid)
+{
+    listen();
+    (void)said();
+    write("not json\n");
+    EXPECT_TRUE(run_until([&] { return !error.empty(); }));
+    EXPECT_NE(error.find("not json"), std::string::npos) << error;
+    EXPECT_NE(failure_of_disconnect().find("not json"), std::string::npos);
 }
 
 } // namespace
