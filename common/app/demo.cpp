@@ -5,6 +5,7 @@
 #include "app/events.hpp"
 #include "app/orders.hpp"
 #include "app/orphans.hpp"
+#include "app/printable.hpp"
 #include "app/signals.hpp"
 #include "app/terminal.hpp"
 #include "app/trace.hpp"
@@ -149,9 +150,11 @@ public:
 
     void ready(const std::string& address, int port, const std::vector<pid_t>& pids) override
     {
-        if (port < 0)
-            return ready(address,
-                         "curl --unix-socket " + shell_word(address) + " http://localhost/", pids);
+        if (port < 0) { // a path, which a worker has thought of
+            const auto path = printable_line(address);
+            return ready(path, "curl --unix-socket " + shell_word(path) + " http://localhost/",
+                         pids);
+        }
         ready(asio::ip::tcp::endpoint(asio::ip::make_address(address),
                                       static_cast<std::uint16_t>(port)),
               pids);

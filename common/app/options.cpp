@@ -178,16 +178,21 @@ void add_service(CLI::App& command, const demo_description& description, demo_op
     command.add_flag("--respawn", options.respawn, "replace a worker that ends");
 }
 
+// As of a host name (gethostname(2)); and an event has room for it.
+constexpr std::size_t longest_name = 255;
+
 // It stands in a header, before a '/'.
 const CLI::Validator a_name(
     [](std::string& text) -> std::string {
         const auto is_allowed = [](unsigned char c) {
             return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
         };
-        if (!text.empty() && std::all_of(text.begin(), text.end(), is_allowed))
+        if (!text.empty() && text.size() <= longest_name &&
+            std::all_of(text.begin(), text.end(), is_allowed))
             return "";
-        return "'" + text +
-               "' is no name for a host: letters, digits, '-', '.' and '_' are allowed";
+        return "'" + text.substr(0, longest_name) +
+               "' is no name for a host: letters, digits, '-', '.' and '_' are allowed, " +
+               std::to_string(longest_name) + " of them at most";
     },
     "");
 
@@ -206,6 +211,7 @@ void add_http(CLI::App& command, http::server_options& http)
     command
         .add_option("--max-requests-per-socket", http.max_requests_per_socket,
                     "then the connection is closed; 0: no limit")
+        ->check(between(0, 1'000'000'000))
         ->type_name("N")
         ->capture_default_str();
     command

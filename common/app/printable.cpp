@@ -76,6 +76,14 @@ std::string printable(std::string_view text)
     return result;
 }
 
+std::string printable_line(std::string_view text)
+{
+    std::string result;
+    for (const char c : printable(text))
+        result += c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : std::string(1, c);
+    return result;
+}
+
 std::string_view head_of(std::string_view text, std::size_t longest) noexcept
 {
     if (text.size() <= longest)

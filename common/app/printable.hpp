@@ -16,6 +16,9 @@ namespace app {
 /// not UTF-8 (RFC 3629 §3).
 std::string printable(std::string_view text);
 
+/// The same, in one line: line feeds and tabs are written out too.
+std::string printable_line(std::string_view text);
+
 /// The first `longest` bytes, or up to three fewer: no character of UTF-8 is cut in two.
 std::string_view head_of(std::string_view text, std::size_t longest) noexcept;
 

@@ -205,7 +205,8 @@ TEST(HttpCluster, SaysWhichHostHasAnsweredWhereItHasAName)
 TEST(HttpCluster, ANameThatIsNoneForAHeaderIsRefused)
 {
     for (const auto* program : {"http_cluster", "cluster"})
-        for (const string name : {"", "a b", "a/b", "a\r\nX: y", "\xc3\xa9"}) {
+        for (const string& name : {string(), string("a b"), string("a/b"), string("a\r\nX: y"),
+                                   string("\xc3\xa9"), string(256, 'a')}) {
             const auto refused = run({support::demo(program), "--port", "0", "--name", name});
             EXPECT_EQ(refused.status, exited(2)) << name;
             EXPECT_NE(refused.err.find("--name"), string::npos) << refused.err;

@@ -48,6 +48,11 @@ TEST(Printable, WhatWouldDoSomethingToATerminalIsWrittenOut)
         EXPECT_EQ(printable(text), seen);
 }
 
+TEST(Printable, InOneLineThereIsNoOther)
+{
+    EXPECT_EQ(app::printable_line("a\nb\r\nc\td\x1b[31m"), "a\\nb\\r\\nc\\td\\x1b[31m");
+}
+
 TEST(Printable, WhatIsNotUtf8IsWrittenOutByteByByte)
 {
     const std::vector<std::pair<string, string>> cases{
