@@ -209,6 +209,21 @@ test('a worker that is stopped answers nobody, and does again when it is continu
   assert.strictEqual(await page.textContent('.boxes .state'), '')
 }))
 
+test('a main that is killed is shown as gone, and why is said, on a page that was there and on one that comes later', () => with_page(async page => {
+  await choose(page, 'http_cluster', { workers: 2 })
+  await workers_shown(page, 2)
+  await load(page, 5, 'clients say: 5 asked, 5 answered, 0 lost')
+  process.kill(Number(await page.textContent('.main .pid')), 'SIGKILL')
+  const is_said = () => document.querySelector('#source').textContent === 'live: the example has ended, http_cluster was killed by SIGKILL'
+  const all_gone = () => [...document.querySelectorAll('.process')].filter(one => one.classList.contains('gone')).length === 3
+  for (const comes of [async () => {}, () => page.reload()]) {
+    await comes()
+    await page.waitForFunction(is_said)
+    await page.waitForFunction(all_gone)
+    assert.strictEqual(await page.textContent('.kernel .port'), 'nobody listens')
+  }
+}))
+
 test('a stream that is cut resumes where it was: nothing is missing, and nothing told twice', () => with_page(async (page, proxy) => {
   await choose(page, 'http_cluster', { workers: 2 })
   await workers_shown(page, 2)

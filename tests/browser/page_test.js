@@ -240,6 +240,47 @@ test('the controls ask the server, name slots, and show the command that does th
   assert.strictEqual(await page.isVisible('#controls'), false)
 }))
 
+for (const [source, failed, says] of [['own', 'http_cluster was killed by <b>SIGKILL</b>', 'live: the example has ended, http_cluster was killed by <b>SIGKILL</b>'], ['stdin', '', 'a demo that somebody else has started, which tells nothing more']]) {
+  test(`a main that dies without a word is shown as gone, with its port and its workers: ${source}`, () => with_page('', async (page, server) => {
+    await page.waitForSelector(`[data-source=${source}]`)
+    const lines = lines_of('http_cluster').filter(line => !/worker_exit|"stop"/.test(line))
+    for (const line of lines) server.tell(line)
+    server.set_state({ ...running, source, running: false, failed })
+    await page.waitForFunction(() => document.querySelector('.main .process').classList.contains('gone'))
+    assert.strictEqual(await page.textContent('.kernel .port'), 'nobody listens')
+    assert.deepStrictEqual(await page.$$eval('.boxes .process', all => all.map(one => one.className + one.querySelector('.state').textContent)), Array(4).fill('process gone' + 'gone'))
+    assert.strictEqual(await page.textContent('#source'), says)
+    assert.strictEqual(await page.evaluate(() => document.querySelector('.sentence').textContent.startsWith('Main ')), true)
+    // A step back, and it is there again.
+    await page.click('[data-does=back]')
+    await one_frame(page)
+    assert.strictEqual(await page.$eval('.main .process', one => one.className), 'process')
+    for (const width of [320, 931, 1440]) {
+      await page.setViewportSize({ width, height: 800 })
+      await one_frame(page)
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `the page at ${width}`)
+    }
+  }, {}, { ...running, source }))
+}
+
+test('how things stand when a page comes is no news: what led there may still come', () => with_page('', async (page, server) => {
+  await page.waitForSelector('[data-source=own]')
+  const lines = lines_of('http_cluster')
+  for (const line of lines.filter(line => !/worker_exit|"stop"/.test(line))) server.tell(line)
+  await page.waitForFunction(() => /5 answered/.test(document.querySelector('#asked').textContent))
+  const admit = server.hang_up()
+  await page.waitForSelector('[data-source=lost]')
+  server.set_state({ ...running, running: false })
+  admit()
+  await page.waitForSelector('[data-source=own]')
+  for (const line of lines.filter(line => /worker_exit|"stop"/.test(line))) server.tell(line)
+  server.set_state({ ...running, running: false })
+  await page.waitForFunction(() => document.querySelector('.main .process').classList.contains('gone'))
+  await one_frame(page)
+  assert.match(await page.textContent('.sentence'), /^Main \d+ ends, with exit code 0/)
+  assert.match(await page.textContent('.boxes .state'), /^gone: exit 0/)
+}))
+
 test('what has the focus keeps it while events come', () => with_page('', async (page, server) => {
   await page.waitForSelector('[data-source=own]')
   const lines = lines_of('http_cluster')

@@ -11,9 +11,9 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { demo_command, load_command, signal_command } from '../../demos/live/page/controls.mjs'
-import { fields_of, is_event, read_recording } from '../../demos/live/page/events.mjs'
+import { fields_of, is_event, read_recording, vanished } from '../../demos/live/page/events.mjs'
 import { player, speeds } from '../../demos/live/page/player.mjs'
-import { apply, asked, host_of, hosts_of, new_state, waiting } from '../../demos/live/page/state.mjs'
+import { apply, asked, host_of, hosts_of, mains_left, new_state, waiting } from '../../demos/live/page/state.mjs'
 import { duration, explain, labels, story as story_of } from '../../demos/live/page/words.mjs'
 
 const top = path.join(path.dirname(fileURLToPath(import.meta.url)), '../..')
@@ -174,6 +174,41 @@ test('clients that are not answered are lost, and ended clients stay counted', (
   const state = fold(story(...up, connect, ['client', 'failed', { why: 'reset' }], ['client', 'stop', { code: 1 }]))
   assert.deepStrictEqual(asked(state), { asked: 1, answered: 0, lost: 1 })
   assert.strictEqual(state.clients.size, 0)
+})
+
+test('a main that was killed is gone with its port, its workers and what they had, and says so nowhere itself', () => {
+  const events = story(...up, connect, accept, send, receive, close_copy)
+  assert.deepStrictEqual(mains_left(fold(events)), [['', 10]])
+  const why = 'socket_fanout was killed by SIGKILL'
+  const last = vanished(10, events.at(-1).t_us, why, '')
+  assert.strictEqual(is_event(last), false, 'a stream or a recording may not say it')
+  const state = fold([...events, last])
+  assert.deepStrictEqual(mains_left(state), [])
+  assert.deepStrictEqual([state.main, ...state.workers].map(one => [one.gone !== '', one.fds.size]), [[true, 0], [true, 0], [true, 0]])
+  assert.deepStrictEqual([state.connections.get(conn).place, state.connections.get(conn).reason], ['closed', 'died'])
+  for (const language of ['en', 'zh']) {
+    assert.ok(explain(state, last, language).sentence.includes(why))
+    assert.doesNotMatch(explain(state, { ...last, why: '' }, language).sentence, /undefined|null/)
+  }
+  // One that has told its end is left as it was, and so is the one that comes after it.
+  const stop = ['main', 'stop', { code: 0 }]
+  assert.deepStrictEqual(mains_left(fold(story(...up, stop))), [])
+  assert.strictEqual(fold([...story(...up, stop), last]).workers[0].gone, '')
+  assert.deepStrictEqual(mains_left(fold([...events, { ...last, pid: 9 }])), [['', 10]])
+  // Of several hosts each has its own.
+  const on = host => events.filter(one => one.role !== 'client').map(event => ({ ...event, host }))
+  const both = fold([...on('a'), ...on('b'), vanished(10, 5000, '', 'a')])
+  assert.deepStrictEqual(mains_left(both), [['b', 10]])
+})
+
+test('what is known after all events does not depend on what is shown', () => {
+  const one = new player(new_state, apply)
+  one.add(story(...up, connect))
+  one.add(Array.from({ length: 2500 }, (_, i) => at(5000 + i, i)))
+  const all = structuredClone(one.state)
+  one.step(-one.shown)
+  assert.deepStrictEqual(one.latest(), all)
+  assert.strictEqual(one.shown, 0)
 })
 
 test('a flood does not fill the memory', () => {

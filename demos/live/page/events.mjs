@@ -41,6 +41,10 @@ export const fields_of = {
   stop: { code: count }
 }
 
+// The one event that is the page's own: a main that is killed cannot tell its `stop`. No stream and no recording may have it:
+// `fields_of` does not.
+export const vanished = (pid, t_us, why, host) => ({ v: 1, seq: 0, t_us, pid, role: 'main', slot: null, ev: 'vanished', why, ...(host !== '' && { host }) })
+
 const fit = (value, fields) => Object.entries(fields).every(([name, fits]) => fits(value[name]))
 
 export function is_event(value) {

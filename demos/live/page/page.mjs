@@ -4,11 +4,11 @@
 
 import { controls } from './controls.mjs'
 import { element, refill, set_text, shade_of, svg } from './draw.mjs'
-import { read_recording } from './events.mjs'
+import { read_recording, vanished } from './events.mjs'
 import { player, speeds } from './player.mjs'
 import { fetch_recording, listen } from './source.mjs'
 import { stage } from './stage.mjs'
-import { apply, asked, host_of, hosts_of, new_state } from './state.mjs'
+import { apply, asked, host_of, hosts_of, mains_left, new_state } from './state.mjs'
 import { timeline } from './timeline.mjs'
 import { explain, labels, speed_text } from './words.mjs'
 
@@ -50,6 +50,20 @@ function play_slowly() {
   playing.play()
 }
 
+// A main that still runs, as far as the events tell, while its server knows that the demo has ended: it was killed, or its pipe has ended.
+// (A recording may well have been cut before the end of what it tells.)
+function end_mains(why) {
+  playing.add(mains_left(playing.latest()).map(([host, pid]) => vanished(pid, playing.end, why, host)))
+}
+
+function how_it_ended() {
+  const why = failure_of(control.running)
+  if (source === 'own' && why) return words().ended_by(why)
+  return source === 'stdin' && !control.running?.running ? words().tells_no_more : ''
+}
+
+const failure_of = running => typeof running?.failed === 'string' ? running.failed.slice(0, 300) : ''
+
 function open_recording({ events, refused }) {
   close_stream()
   playing.clear()
@@ -69,8 +83,9 @@ let close_stream = () => {}
 function open_stream() {
   close_stream = listen({
     events: receive,
-    state: running => {
+    state: (running, is_news) => {
       control.show(running)
+      if (is_news && !running.running && running.source !== 'replay') end_mains(failure_of(running))
       from_the_beginning ||= running.source === 'replay' && source !== 'replay' && playing.events.length === 0
       show_source(['own', 'stdin', 'replay'].includes(running.source) ? running.source : 'own')
     },
@@ -190,7 +205,7 @@ function draw_side() {
   const missing = Object.entries(counts).filter(([, count]) => count > 0).map(([what, count]) => words().left_out[what](count))
   refill($('#left_out'), missing.join(), () => missing.map(text => element('li', {}, text)))
 
-  if (source !== 'none') set_text($('#source'), words()[`source_${source}`])
+  if (source !== 'none') set_text($('#source'), words()[`source_${source}`] + how_it_ended())
   const play = $('[data-does=play]')
   set_text(play, playing.mode === 'paused' ? words().play : words().pause)
   $('[data-does=live]').setAttribute('aria-pressed', playing.mode === 'live')

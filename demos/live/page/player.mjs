@@ -40,6 +40,13 @@ export class player {
     return this.events.at(-1)?.t_us ?? 0
   }
 
+  /// What is known after all of the events, whatever is shown.
+  latest() {
+    if (this.shown === this.events.length) return this.state
+    const { at, state } = this.kept.at(-1)
+    return this.events.slice(at).reduce(this.apply, structuredClone(state))
+  }
+
   add(events) {
     if (events.length === 0) return
     let first = this.events.length

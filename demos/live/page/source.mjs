@@ -6,24 +6,30 @@ function parsed(data) {
   try { return JSON.parse(data) } catch { return null }
 }
 
-/// Calls `to` back: events(list), state(object), missing(count), refused(count), source(name). Lists, not single events: what comes
-/// within one frame is handed on at once.
+/// Calls `to` back: events(list), state(object, is_news), missing(count), refused(count), source(name). Lists, not single events: what
+/// comes within one frame is handed on at once. The first state of a stream is how things stand, and no news: what led there comes after it.
+/// Each other one comes behind the events that were told before it.
 export function listen(to) {
   const stream = new EventSource('/events')
   let batch = []
   const flush = () => {
     const events = batch
     batch = []
-    to.events(events)
+    if (events.length > 0) to.events(events)
   }
   stream.addEventListener('message', ({ data }) => {
     const event = parsed(data)
     if (!is_event(event)) return to.refused(1)
     if (batch.push(event) === 1) requestAnimationFrame(flush)
   })
+  let is_news = false
+  stream.addEventListener('open', () => { is_news = false })
   stream.addEventListener('state', ({ data }) => {
     const state = parsed(data)
-    if (state !== null && typeof state === 'object') to.state(state)
+    if (state === null || typeof state !== 'object') return
+    flush()
+    to.state(state, is_news)
+    is_news = true
   })
   stream.addEventListener('missing', ({ data }) => {
     const count = parsed(data)?.count

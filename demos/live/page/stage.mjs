@@ -1,7 +1,7 @@
 // The stage: clients, the kernel between everybody, the main, the workers, and the arrows of what is on its way.
 
 import { element, refill, set_text, shade_of, svg } from './draw.mjs'
-import { waiting } from './state.mjs'
+import { untold, waiting } from './state.mjs'
 import { story } from './words.mjs'
 
 const shown_for = 700 // ms of the spectator's time that an arrow stays when what it tells of is over
@@ -150,7 +150,7 @@ export class stage {
       set_text(box.querySelector('b'), `${words.worker} ${worker.slot}`)
       set_text(box.querySelector('.pid'), String(worker.pid))
       box.querySelector('.state').classList.toggle('in-order', worker.gone === 'exit 0')
-      set_text(box.querySelector('.state'), worker.gone ? `${words.gone}: ${worker.gone}` : frozen.has(worker.slot) ? words.frozen : worker.silent ? words.silent : '')
+      set_text(box.querySelector('.state'), worker.gone === untold ? words.gone : worker.gone ? `${words.gone}: ${worker.gone}` : frozen.has(worker.slot) ? words.frozen : worker.silent ? words.silent : '')
       const vain = worker.vain_times.filter(time => time >= since).slice(-most_vain_marks)
       const marks = box.querySelector('.vain')
       refill(marks, vain.join(), () => vain.map(() => element('i')))

@@ -16,6 +16,8 @@ const most_workers = 256
 const most_hosts = 4
 const most_connections = 20000 // a stream that never closes one must not fill the memory
 
+export const untold = 'untold' // how a process has ended, when nobody has told
+
 const new_process = (pid, slot = null) => ({ pid, slot, gone: '', fds: new Map(), accepted: 0, handed: 0 })
 
 export function new_state() {
@@ -115,6 +117,15 @@ function let_go(state, process, event) {
   if (one && one.holders.get(process.pid) === event.fd) one.holders.delete(process.pid)
   return one
 }
+
+function end_main(state, event, how, reason) {
+  state.main.gone = how
+  state.main.fds.clear()
+  for (const one of state.connections.values()) close(state, one, reason, event.t_us)
+}
+
+/// What is known by now of mains that have not ended: [[host, PID]].
+export const mains_left = state => hosts_of(state).filter(([, { main }]) => main && !main.gone).map(([host, { main }]) => [host, main.pid])
 
 // ---- what each event changes
 
@@ -279,10 +290,18 @@ const changes = {
     const client = state.clients.get(event.pid)
     if (client) add_up(state.ended, client)
     state.clients.delete(event.pid)
-    if (!state.main || event.pid !== state.main.pid) return
-    state.main.gone = `exit ${event.code}`
-    state.main.fds.clear()
-    for (const one of state.connections.values()) close(state, one, 'stopped', event.t_us)
+    if (event.pid === state.main?.pid) end_main(state, event, `exit ${event.code}`, 'stopped')
+  },
+
+  // See events.mjs. Its workers end with their channel to it, and nobody is there to tell that, either.
+  vanished(state, event) {
+    if (event.pid !== state.main?.pid || state.main.gone) return
+    end_main(state, event, untold, 'died')
+    for (const worker of state.workers) {
+      worker.gone ||= untold
+      worker.fds.clear()
+    }
+    state.crossings = state.crossings.filter(one => one.received !== null)
   },
 
   line(state, event) {

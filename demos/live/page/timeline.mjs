@@ -202,7 +202,7 @@ export class timeline {
 }
 
 // What must not lie hidden beneath another mark.
-const is_grave = event => event.ev === 'failed' || (event.ev === 'worker_exit' && event.code !== 0)
+const is_grave = event => event.ev === 'failed' || event.ev === 'vanished' || (event.ev === 'worker_exit' && event.code !== 0)
 
 // A shape for what it is, and a colour for whose it is.
 function mark_of(event, x, y) {

@@ -26,7 +26,7 @@ export const labels = {
     timeline_hint: 'Every mark is an event that a process has told. Arrow keys step, space plays, + and − zoom.',
     lane_clients: 'clients', lane_kernel: 'kernel queue', first: 'to the beginning', back: 'one event back', play: '▶ play', pause: '❚❚ pause', forward: 'one event on', step: 'step', live: 'live', again: 'again, slowly', speed: 'speed',
     zoom_in: 'zoom in', zoom_out: 'zoom out', fit: 'fit', open_recording: 'open a recording',
-    source_own: 'live', source_stdin: 'a demo that somebody else has started', source_replay: 'a recording', source_none: 'no stream', source_lost: 'the stream is interrupted; trying again',
+    source_own: 'live', source_stdin: 'a demo that somebody else has started', source_replay: 'a recording', ended_by: why => `: the example has ended, ${why}`, tells_no_more: ', which tells nothing more', source_none: 'no stream', source_lost: 'the stream is interrupted; trying again',
     table: 'The same in numbers', others: n => `and ${n} more`,
     asked: (asked, answered, lost) => `clients say: ${asked} asked, ${answered} answered, ${lost} lost`,
     marks: n => `${n} ${n === 1 ? 'event stands' : 'events stand'} too close to be drawn one by one`,
@@ -60,7 +60,7 @@ export const labels = {
     timeline_hint: '每个标记都是某个进程报告的事件。方向键单步，空格播放，+ 和 − 缩放。',
     lane_clients: '客户端', lane_kernel: '内核队列', first: '回到开头', back: '后退一步', play: '▶ 播放', pause: '❚❚ 暂停', forward: '前进一步', step: '单步', live: '实时', again: '慢速重放', speed: '速度',
     zoom_in: '放大', zoom_out: '缩小', fit: '适合', open_recording: '打开录制文件',
-    source_own: '实时', source_stdin: '由别人启动的实例', source_replay: '录制', source_none: '没有事件流', source_lost: '事件流中断，正在重连',
+    source_own: '实时', source_stdin: '由别人启动的实例', source_replay: '录制', ended_by: why => `：实例已结束（${why}）`, tells_no_more: '，它不再报告事件', source_none: '没有事件流', source_lost: '事件流中断，正在重连',
     table: '数字一览', others: n => `还有 ${n} 个`,
     asked: (asked, answered, lost) => `客户端自报：请求 ${asked}，应答 ${answered}，丢失 ${lost}`,
     marks: n => `${n} 个事件太密，无法逐个画出`,
@@ -129,6 +129,7 @@ const sentences = {
     line: ({ event }) => `On stdout would stand: ${event.text}`,
     answer: ({ event, answerer }) => `A client was answered by ${answerer}: ${event.text.split('\n')[0]}`,
     failed: ({ event }) => `A client was not answered: ${event.why}`,
+    vanished: ({ event, who }) => event.why ? `${who} has ended, and could not tell it: ${event.why}. The kernel has closed its port; its workers end when they see that nobody is at the other end of their channels.` : `${who} tells nothing more, and has not said that it ends. It is shown as gone, with its port and its workers.`,
     stop: ({ event, who, role, acceptors, answerers }) => role === 'client' ? `A client ends, with exit code ${event.code}.${acceptors ? ` Accepted by: ${acceptors}.` : ''}${answerers ? ` Answered by: ${answerers}.` : ''}` : `${who} ends, with exit code ${event.code}.`
   },
   zh: {
@@ -152,6 +153,7 @@ const sentences = {
     line: ({ event }) => `标准输出会显示：${event.text}`,
     answer: ({ event, answerer }) => `客户端得到${answerer}的应答：${event.text.split('\n')[0]}`,
     failed: ({ event }) => `客户端没有得到应答：${event.why}`,
+    vanished: ({ event, who }) => event.why ? `${who}已结束，自己来不及报告：${event.why}。内核关闭了它的端口；子进程发现通道的另一端没有人，也随之结束。` : `${who}不再报告事件，也没有报告结束。这里把它连同端口和子进程显示为已退出。`,
     stop: ({ event, who, role, acceptors, answerers }) => role === 'client' ? `客户端结束，退出码 ${event.code}。${acceptors ? `接受者：${acceptors}。` : ''}${answerers ? `应答者：${answerers}。` : ''}` : `${who}结束，退出码 ${event.code}。`
   }
 }
@@ -173,7 +175,7 @@ const calls = {
 
 const chapter_of = {
   start: 3, strategy: 8, listening: 5, worker_up: 2, connect: 8, wakeup: 8, accept: 8, send_fd: 3, recv_fd: 3, close_copy: 3, shutdown: 3, request: 6, response: 6, conn_closed: 3,
-  worker_exit: 10, respawn: 10, dropped: 8, line: 3, answer: 7, failed: 11, stop: 3
+  worker_exit: 10, respawn: 10, dropped: 8, line: 3, answer: 7, failed: 11, vanished: 11, stop: 3
 }
 
 // What a worker does with a connection, the chapter of its example explains.
