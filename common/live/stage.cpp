@@ -279,7 +279,9 @@ awaitable<void> stage::follow_demo(std::shared_ptr<stage> self, std::shared_ptr<
     self->demo_.reset();
     self->port_.reset();
     self->is_running_ = false;
-    if (!std::exchange(self->is_ending_, false) || !status.clean())
+    // What was asked to end has not failed, be it that it had no handler for SIGTERM yet.
+    const bool was_asked = std::exchange(self->is_ending_, false);
+    if (!was_asked || (!status.clean() && status.signal != SIGTERM))
         self->failure_ = self->name_ + " " + ipc::to_string(status);
     self->say_state();
     self->changed_.notify();

@@ -379,6 +379,20 @@ TEST(LiveFaults, ADemoThatEndsByItselfIsSaidToHaveFailed)
     EXPECT_EQ(live.stop(), exited(0));
 }
 
+// At once: before it has a handler for the signal that ends it.
+TEST(Live, ADemoThatIsEndedWhileItStartsHasNotFailed)
+{
+    running_live live;
+    page seen(live);
+    for (std::size_t i = 0; i < 10; ++i) {
+        live.insist(R"({"action":"start","demo":"http_cluster"})");
+        EXPECT_EQ(live.order(R"({"action":"end"})"), "204");
+        seen.read_until(R"("running":false)", i + 2); // the first was before the start
+    }
+    EXPECT_EQ(seen.count(R"("failed":"")"), seen.count(R"("failed":)")) << seen.text;
+    EXPECT_EQ(live.stop(), exited(0));
+}
+
 TEST(Live, AStreamResumesWhereItWasCut)
 {
     running_live live;
