@@ -227,7 +227,9 @@ test('the controls ask the server, name slots, and show the command that does th
   await page.uncheck('[name=respawn]')
   assert.strictEqual(await page.textContent('#by_hand'), 'build/demos/socket_fanout --mode all --workers 2')
   await page.click('[type=submit]')
+  await page.click('[data-does=first]') // whatever is shown
   await page.click('#end')
+  assert.strictEqual(await page.textContent('#by_hand'), `kill -INT ${JSON.parse(ready[0]).pid}`)
   await page.click('[data-count="500"]')
   await page.waitForFunction(() => document.querySelector('#complaint').textContent)
   assert.strictEqual(await page.textContent('#complaint'), 'refused: <b>too much</b>')

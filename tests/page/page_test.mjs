@@ -10,7 +10,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { demo_command, load_command, signal_command } from '../../demos/live/page/controls.mjs'
+import { demo_command, end_command, load_command, signal_command } from '../../demos/live/page/controls.mjs'
 import { fields_of, is_event, read_recording, vanished } from '../../demos/live/page/events.mjs'
 import { player, speeds } from '../../demos/live/page/player.mjs'
 import { apply, asked, host_of, hosts_of, mains_left, new_state, waiting } from '../../demos/live/page/state.mjs'
@@ -383,6 +383,8 @@ test('the commands by hand have options that the programs have', () => {
   }
   assert.strictEqual(demo_command({ demo: 'socket_fanout', mode: 'rotate', accept: 'step_back', workers: 4, delay: 100, respawn: false }), 'build/demos/socket_fanout')
   assert.strictEqual(signal_command('stop', 5), 'kill -STOP 5')
+  const known = [[], up, [...up, ['main', 'stop', { code: 0 }]]].map(told => fold(story(...told)).main)
+  assert.deepStrictEqual(known.map(end_command), ['Ctrl-C', 'kill -INT 10', 'Ctrl-C'])
 })
 
 // ---- one file

@@ -25,6 +25,9 @@ export function demo_command({ demo, mode, accept, workers, delay, respawn }) {
 
 export const signal_command = (action, pid) => `kill -${{ kill: 9, stop: 'STOP', continue: 'CONT' }[action]} ${pid}`
 
+/// Ends a demo in order: a signal to its main, or what its terminal sends it as long as nobody knows who that is.
+export const end_command = main => main && !main.gone ? `kill -INT ${main.pid}` : 'Ctrl-C'
+
 export class controls {
   /// `words()`: the language of now. `player`: whose workers are meant.
   constructor(form, player, words) {
@@ -40,7 +43,10 @@ export class controls {
       this.by_hand.textContent = demo_command(this.chosen())
       this.ask({ action: 'start', ...this.chosen() })
     })
-    form.querySelector('#end').addEventListener('click', () => this.ask({ action: 'end' }))
+    form.querySelector('#end').addEventListener('click', () => {
+      this.by_hand.textContent = end_command(this.player.latest().main)
+      this.ask({ action: 'end' })
+    })
     for (const button of form.querySelectorAll('[data-count]')) button.addEventListener('click', () => this.load(Number(button.dataset.count)))
     this.show_choice()
   }
