@@ -283,6 +283,14 @@ test('how things stand when a page comes is no news: what led there may still co
   assert.match(await page.textContent('.boxes .state'), /^gone: exit 0/)
 }))
 
+for (const [mode, offered] of [['rotate', true], ['fork', false]])
+  test(`the signals are ${offered ? '' : 'not '}offered where the server ${offered ? 'sends' : 'refuses'} them: ${mode}`, () => with_page('', async (page, server) => {
+    await page.waitForSelector('[data-source=own]')
+    for (const line of lines_of('socket_fanout').filter(line => !/worker_exit|"stop"/.test(line))) server.tell(line)
+    await page.waitForFunction(() => document.querySelectorAll('.boxes .process').length === 4)
+    assert.deepStrictEqual(await page.$$eval('.signals', all => all.map(one => !one.hidden)), Array(4).fill(offered))
+  }, {}, { ...running, demo: 'socket_fanout', mode }))
+
 test('what has the focus keeps it while events come', () => with_page('', async (page, server) => {
   await page.waitForSelector('[data-source=own]')
   const lines = lines_of('http_cluster')

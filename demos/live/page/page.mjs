@@ -172,7 +172,9 @@ function draw_stages() {
   $('#hosts').hidden = names[0] === ''
   set_text($('.step'), playing.state.line)
   const { mode, now, speed } = playing
-  const can_signal = control.running?.source === 'own' && control.running.running && mode === 'live'
+  const { running } = control
+  // Forked for one connection, a worker ends with it: the server signals none of these.
+  const can_signal = running?.source === 'own' && running.running && running.mode !== 'fork' && mode === 'live'
   for (const [name, state] of hosts) scenes.get(name).draw({ state, mode, now, speed }, words(), { frozen: control.frozen, can_signal })
 }
 
