@@ -143,6 +143,7 @@ void stage::launch(const start_demo& what)
     workers_ = what.workers;
     delay_ = what.delay.count();
     respawn_ = what.respawn;
+    stopped_.clear();
     command_ = typed(app::typed_sibling(program_, "demos", name_), flags);
     client_ = app::typed_sibling(program_, "clients", what.what->client);
     failure_.clear();
@@ -183,11 +184,30 @@ void stage::signal(const signal_worker& what)
                                std::to_string(workers_ - 1)};
     if (mode_ == "fork")
         throw refused{409, "in this mode a worker lives as long as its connection"};
-    try {
-        demo_->child.channel.post(nlohmann::json{{"signal", what.signal}, {"slot", what.slot}});
-    } catch (const ipc::error&) {
+    if (!post(what.signal, what.slot))
         throw refused{409, "the demo does not listen to us any more"};
+    if (what.signal == "SIGSTOP" ? stopped_.insert(what.slot).second
+                                 : stopped_.erase(what.slot) > 0)
+        say_state();
+}
+
+bool stage::post(const std::string& signal, std::size_t slot)
+{
+    try {
+        demo_->child.channel.post(nlohmann::json{{"signal", signal}, {"slot", slot}});
+        return true;
+    } catch (const ipc::error&) {
+        return false;
     }
+}
+
+// Another worker has its place, or nobody. Our order may have met that one: then it is continued.
+void stage::forget_stopped(std::size_t slot)
+{
+    if (stopped_.erase(slot) == 0)
+        return;
+    post("SIGCONT", slot);
+    say_state();
 }
 
 void stage::stop_demo()
@@ -278,6 +298,7 @@ awaitable<void> stage::follow_demo(std::shared_ptr<stage> self, std::shared_ptr<
     demo->child.channel.close();
     self->demo_.reset();
     self->port_.reset();
+    self->stopped_.clear();
     self->is_running_ = false;
     // What was asked to end has not failed, be it that it had no handler for SIGTERM yet.
     const bool was_asked = std::exchange(self->is_ending_, false);
@@ -362,6 +383,8 @@ void stage::take(const told_event& told)
     if (told.name == "listening") {
         port_ = told.count;
         say_state();
+    } else if (demo_ && told.count && (told.name == "worker_up" || told.name == "worker_exit")) {
+        forget_stopped(static_cast<std::size_t>(*told.count));
     } else if (source_ != source::own && (told.name == "start" || told.name == "strategy")) {
         if (told.name == "start") {
             name_ = told.program;
@@ -387,7 +410,7 @@ void stage::say_state()
                                  {"delay", delay_},        {"respawn", respawn_},
                                  {"running", is_running_}, {"source", name_of(source_)},
                                  {"command", command_},    {"client", ""},
-                                 {"failed", failure_}};
+                                 {"stopped", stopped_},    {"failed", failure_}};
     if (is_running_ && !client_.empty())
         state["client"] = client_ + port_flag();
     const auto text = state.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

@@ -25,6 +25,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,6 +81,8 @@ private:
     void launch(const start_demo& what);
     void send(const send_load& what);
     void signal(const signal_worker& what);
+    bool post(const std::string& signal, std::size_t slot); // false: nobody is there
+    void forget_stopped(std::size_t slot);
     void stop_demo();
     void stop_clients();
     void terminate(const std::shared_ptr<process>& one, std::chrono::seconds patience);
@@ -115,6 +118,7 @@ private:
     std::size_t workers_ = 0;
     std::int64_t delay_ = 0;
     bool respawn_ = false;
+    std::set<std::size_t> stopped_; // slots; by us: a `kill -STOP` of somebody else nobody tells
     bool is_running_ = false;
     std::string state_;
 

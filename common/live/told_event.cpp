@@ -94,6 +94,8 @@ told_event parse_event(std::string_view line)
     }
     if (told.name == "listening")
         told.count = number_of(object, "port");
+    if (told.name == "worker_up" || told.name == "worker_exit")
+        told.count = number_of(object, "worker");
     told.json = object.dump();
     return told;
 }

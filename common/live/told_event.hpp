@@ -20,7 +20,8 @@ struct told_event {
     std::string host;                  ///< one of several; empty: there is one
     std::string program;               ///< of `start`
     std::string how;                   ///< of `strategy`
-    std::optional<std::int64_t> count; ///< of `strategy`: workers; of `listening`: port
+    std::optional<std::int64_t> count; ///< of `strategy`: workers; of `listening`: port;
+                                       ///< of `worker_up` and `worker_exit`: slot
 };
 
 /// Throws std::invalid_argument, which says in a few words why the line is no event.

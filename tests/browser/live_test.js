@@ -209,6 +209,22 @@ test('a worker that is stopped answers nobody, and does again when it is continu
   assert.strictEqual(await page.textContent('.boxes .state'), '')
 }))
 
+test('a worker that one page has stopped is stopped on each, and each can continue it', () => with_page(async page => {
+  await choose(page, 'http_cluster', { workers: 2 })
+  await workers_shown(page, 2)
+  const states = text => page.waitForFunction(text => [...document.querySelectorAll('.boxes .state')].map(one => one.textContent).join() === text, text)
+  await page.waitForFunction(() => /\d/.test(document.querySelector('.kernel .port').textContent))
+  await page.click('.boxes .process >> nth=1 >> .stop')
+  await states(',stopped')
+  await page.reload()
+  await states(',stopped')
+  const other = await page.context().newPage()
+  await other.goto(page.url())
+  await other.click('.boxes .process >> nth=1 >> .continue')
+  await states(',')
+  await load(page, 5, 'clients say: 5 asked, 5 answered, 0 lost')
+}))
+
 test('a main that is killed is shown as gone, and why is said, on a page that was there and on one that comes later', () => with_page(async page => {
   await choose(page, 'http_cluster', { workers: 2 })
   await workers_shown(page, 2)

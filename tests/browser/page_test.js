@@ -41,15 +41,17 @@ async function start_server(state) {
       for await (const part of request) body += part
       const order = JSON.parse(body)
       orders.push(order)
+      if (order.action === 'stop') set_state({ ...state, stopped: [order.slot] })
+      if (order.action === 'continue') set_state({ ...state, stopped: [] })
       if (order.count === 500) response.writeHead(429).end('<b>too much</b>')
       else response.writeHead(204).end()
     } else response.writeHead(404).end()
   })
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
   const tell = (data, name) => { for (const stream of streams) stream.write(message(data, name)) }
+  const set_state = now => { state = now; tell(JSON.stringify(state), 'state') }
   return {
-    orders, streams, tell, address: `http://127.0.0.1:${server.address().port}/`,
-    set_state: now => { state = now; tell(JSON.stringify(state), 'state') },
+    orders, streams, tell, set_state, address: `http://127.0.0.1:${server.address().port}/`,
     // Ends the streams. The page gets another one when what this returns is called.
     hang_up: () => {
       let admit
@@ -290,6 +292,28 @@ for (const [mode, offered] of [['rotate', true], ['fork', false]])
     await page.waitForFunction(() => document.querySelectorAll('.boxes .process').length === 4)
     assert.deepStrictEqual(await page.$$eval('.signals', all => all.map(one => !one.hidden)), Array(4).fill(offered))
   }, {}, { ...running, demo: 'socket_fanout', mode }))
+
+test('who is stopped is what the server says, whatever the page remembers, and changes nothing that is chosen', () => with_page('', async (page, server) => {
+  const continued = async slots => {
+    await page.waitForFunction(slots => [...document.querySelectorAll('.boxes .process')].map((one, slot) => one.querySelector('.continue').hidden ? '' : slot).join('') === slots, slots)
+    assert.deepStrictEqual(await page.$$eval('.boxes .state', all => all.map((one, slot) => one.textContent === 'stopped' ? slot : '').join('')), slots)
+  }
+  await page.waitForSelector('[data-source=own]')
+  for (const line of lines_of('http_cluster').filter(line => !/worker_exit|"stop"/.test(line))) server.tell(line)
+  await continued('')
+  await page.fill('[name=workers]', '7')
+  server.set_state({ ...running, stopped: [0, 2] })
+  await continued('02')
+  assert.strictEqual(await page.inputValue('[name=workers]'), '7')
+  server.set_state({ ...running, stopped: [2] })
+  await continued('2')
+  for (const odd of [undefined, null, 'all', { 0: 1 }]) {
+    server.set_state({ ...running, stopped: odd })
+    await continued('')
+    server.set_state({ ...running, stopped: [1] })
+    await continued('1')
+  }
+}))
 
 test('what has the focus keeps it while events come', () => with_page('', async (page, server) => {
   await page.waitForSelector('[data-source=own]')

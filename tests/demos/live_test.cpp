@@ -325,6 +325,53 @@ TEST(LiveFaults, AWorkerIsKilledStoppedAndContinuedByItsSlot)
     EXPECT_TRUE(none_runs(seen.workers()));
 }
 
+// Each page is told, whenever it comes: none is left with a worker that it cannot continue.
+TEST(LiveFaults, WhoIsStoppedIsSaidAndForgottenWithItsEnd)
+{
+    running_live live;
+    page seen(live);
+    EXPECT_EQ(live.order(R"({"action":"start","demo":"http_cluster","workers":3,"respawn":true})"),
+              "204");
+    seen.read_until(R"("ev":"worker_up")", 3);
+    const auto workers = seen.workers();
+    const auto stop = [&](std::size_t slot) {
+        const auto before = seen.count("\"stopped\":[");
+        live.insist(R"({"action":"stop","slot":)" + std::to_string(slot) + "}");
+        EXPECT_TRUE(eventually([&] { return is_stopped(workers[slot]); }));
+        seen.read_until("\"stopped\":[", before + 1);
+    };
+    const auto last = [&] { // of what has come
+        const auto at = seen.text.rfind("\"stopped\":[");
+        return seen.text.substr(at, seen.text.find(']', at) + 1 - at);
+    };
+    stop(2);
+    stop(0);
+    EXPECT_EQ(last(), "\"stopped\":[0,2]");
+    page late(live);
+    late.read_until("\"running\":true");
+    EXPECT_EQ(late.text.find("\"stopped\":[0,2]"), late.text.find("\"stopped\":["))
+        << "before anything else: " << late.text;
+
+    auto told = seen.count("\"stopped\":[");
+    live.insist(R"({"action":"continue","slot":0})");
+    seen.read_until("\"stopped\":[", ++told);
+    EXPECT_EQ(last(), "\"stopped\":[2]");
+    live.insist(R"({"action":"kill","slot":2})");
+    seen.read_until("\"stopped\":[", ++told);
+    EXPECT_EQ(last(), "\"stopped\":[]");
+
+    stop(1);
+    told = seen.count("\"stopped\":[");
+    ASSERT_EQ(::kill(workers[1], SIGKILL), 0); // not by the page
+    seen.read_until("\"stopped\":[", told + 1);
+    EXPECT_EQ(last(), "\"stopped\":[]");
+    seen.read_until(R"("ev":"worker_up")", 5);
+    for (const auto pid : seen.workers())
+        EXPECT_FALSE(is_stopped(pid)) << pid;
+    EXPECT_EQ(live.stop(), exited(0));
+    EXPECT_TRUE(none_runs(seen.workers()));
+}
+
 /// Parameter: the signal.
 class LiveFaultsBySignal : public testing::TestWithParam<int> {};
 

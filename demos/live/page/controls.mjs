@@ -76,36 +76,27 @@ export class controls {
   signal(action, slot) {
     const worker = this.player.state.workers.find(one => one.slot === slot)
     this.by_hand.textContent = signal_command(action, worker.pid)
-    this.ask({ action, slot }).then(done => {
-      if (done && action === 'stop') this.frozen.add(slot)
-      if (done && action === 'continue') this.frozen.delete(slot)
-      ++this.player.version
-    })
+    this.ask({ action, slot })
   }
 
-  /// What runs, as the page's server says: the fields follow it.
+  /// What runs, as the page's server says: the fields follow it. Whom it has stopped, each page shows, whoever has asked for it.
   show(running) {
     this.running = running
+    this.frozen = new Set(running?.running && Array.isArray(running.stopped) ? running.stopped : [])
     const own = running?.source === 'own'
     this.form.hidden = !own
     if (!own) return
     for (const button of this.form.querySelectorAll('[data-count], #end')) button.disabled = !running.running
-    if (!running.running) { this.frozen.clear(); return }
+    if (!running.running) return
     const { demo, mode, accept, workers, delay, respawn } = this.form.elements
-    const followed = JSON.stringify(running)
+    const followed = JSON.stringify({ ...running, stopped: [] }) // that changes no choice
     if (this.followed === followed) return
     this.followed = followed
     for (const [field, value] of [[demo, running.demo], [mode, running.mode], [accept, running.accept], [workers, running.workers], [delay, running.delay]])
       if (value !== undefined && value !== null && value !== '') field.value = value
     respawn.checked = Boolean(running.respawn)
-    this.frozen.clear()
     this.show_choice()
     if (typeof running.command === 'string' && running.command) this.by_hand.textContent = running.command
-  }
-
-  /// A worker that has come anew is not stopped.
-  note(events) {
-    for (const event of events) if (event.ev === 'worker_up') this.frozen.delete(event.worker)
   }
 
   // Who asks for something wants to see it happen.

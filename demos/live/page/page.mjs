@@ -38,7 +38,6 @@ function show_source(name) {
 let from_the_beginning = false // a recording comes over the stream all at once
 
 function receive(events) {
-  control.note(events)
   playing.add(events)
   if (from_the_beginning) play_slowly()
 }
