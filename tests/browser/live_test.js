@@ -172,6 +172,24 @@ test('a worker that is killed has a successor with another PID, and each client 
   await page.waitForFunction(pid => Number(document.querySelectorAll('tbody tr')[0].cells[1].textContent) !== pid, now[0])
 }))
 
+test('on connections that are kept, what a killed worker leaves is asked again, and counted once', () => with_recorded_page(async (page, file) => {
+  await choose(page, 'http_cluster', { workers: 1, delay: 100 })
+  await workers_shown(page, 1)
+  await page.waitForFunction(() => /\d/.test(document.querySelector('.kernel .port').textContent))
+  await page.fill('[name=concurrency]', '40')
+  await page.check('[name=keep_alive]')
+  await page.click('[data-count="500"]')
+  await page.waitForFunction(() => Number(document.querySelector('#asked').textContent.match(/(\d+) answered/)[1]) > 40) // connections have been used again
+  await page.click('.boxes .process >> nth=0 >> .kill')
+  await page.waitForFunction(() => {
+    const [, answered, lost] = document.querySelector('#asked').textContent.match(/(\d+) answered, (\d+) lost/).map(Number)
+    return answered + lost === 500
+  })
+  assert.match(await page.textContent('#asked'), /^clients say: 500 asked/)
+  const tries = fs.readFileSync(file, 'utf8').trim().split('\n').map(JSON.parse).filter(one => one.role === 'client' && one.ev === 'request').length
+  assert.ok(tries > 500, `${tries} tries`)
+}))
+
 for (const demo of ['socket_fanout', 'server_handoff', 'http_cluster']) {
   test(`${demo}: a worker that dies before it has touched a client loses none of forty, says the page as the clients do`, () => with_recorded_page(async (page, file) => {
     await choose(page, demo, { workers: 3 })

@@ -176,6 +176,28 @@ test('clients that are not answered are lost, and ended clients stay counted', (
   assert.strictEqual(state.clients.size, 0)
 })
 
+test('a request that is tried again on another connection is one, and is lost only when the client says so', () => {
+  const [a, b] = ['127.0.0.1:7', '127.0.0.1:9']
+  const asks = conn => ['client', 'request', { conn, method: 'GET', target: '/' }]
+  const has = conn => ['client', 'response', { conn, status: 200, us: 5 }]
+  const connects = conn => ['client', 'connect', { conn, fd: 5 }]
+  const kept = [...up, connects(a), ['w0', 'accept', { conn: a, fd: 9, wakeups: 0 }], asks(a), has(a), answer, asks(a)]
+  const sums = (...told) => asked(fold(story(...kept, ...told)))
+  const dies = ['main', 'worker_exit', { worker: 0, worker_pid: 20, code: null, signal: 'SIGKILL' }]
+  assert.deepStrictEqual(sums(), { asked: 2, answered: 1, lost: 0 }, 'it waits')
+  assert.deepStrictEqual(sums(dies, connects(b), asks(b)), { asked: 2, answered: 1, lost: 0 }, 'it waits again')
+  assert.deepStrictEqual(sums(connects(b), dies, asks(b), has(b), answer), { asked: 2, answered: 2, lost: 0 })
+  const failed = ['client', 'failed', { why: 'reset' }]
+  assert.deepStrictEqual(sums(dies, failed), { asked: 2, answered: 1, lost: 1 })
+  assert.deepStrictEqual(sums(dies, failed, connects(b), asks(b)), { asked: 3, answered: 1, lost: 1 }, 'the next one')
+  // Who is stopped does not tell that a connection is over.
+  assert.deepStrictEqual(sums(failed), { asked: 2, answered: 1, lost: 1 })
+  // The client is through before its main has told who has died; or it was interrupted, and one waits for ever.
+  assert.deepStrictEqual(sums(connects(b), asks(b), has(b), answer, ['client', 'stop', { code: 0 }], dies), { asked: 2, answered: 2, lost: 0 })
+  assert.deepStrictEqual(sums(['client', 'stop', { code: 143 }]), { asked: 2, answered: 1, lost: 0 })
+  assert.deepStrictEqual(sums(failed, connects(b), asks(b), has(b), answer, ['client', 'stop', { code: 1 }]), { asked: 3, answered: 2, lost: 1 })
+})
+
 test('a main that was killed is gone with its port, its workers and what they had, and says so nowhere itself', () => {
   const events = story(...up, connect, accept, send, receive, close_copy)
   assert.deepStrictEqual(mains_left(fold(events)), [['', 10]])

@@ -59,13 +59,19 @@ export const waiting = state => [...state.connections.values()].filter(one => on
 /// What the clients have counted themselves.
 export function asked(state) {
   const sum = { ...state.ended } // the clients are on no host
-  for (const client of state.clients.values()) add_up(sum, client)
+  for (const client of state.clients.values()) add_up(sum, client, waits_on(state, client))
   return sum
 }
 
-// A client of HTTP tells each request; the other one, which asks by connecting, tells that.
-function add_up(sum, client) {
-  sum.asked += Math.max(client.requests || client.connects, client.answered + client.lost)
+// Requests without an answer, on connections that are there. What was asked on one that has ended is lost, which the client tells, or
+// asked again on another: a connection that is kept may end just when it is used again.
+const waits_on = (state, client) => [...client.asking].filter(conn => (state.connections.get(conn)?.place ?? 'closed') !== 'closed').length
+
+// A client of HTTP tells each try; the other one, which asks by connecting, tells that. A request that is tried again is still one. But
+// nobody may have told yet that a connection is over (a worker that is stopped tells nothing): there were never more requests than tries.
+function add_up(sum, client, waiting) {
+  const settled = client.answered + client.lost
+  sum.asked += Math.max(settled, client.requests > 0 ? Math.min(client.requests, settled + waiting) : client.connects)
   sum.answered += client.answered
   sum.lost += client.lost
 }
@@ -131,7 +137,7 @@ export const mains_left = state => hosts_of(state).filter(([, { main }]) => main
 
 const changes = {
   start(state, event) {
-    if (event.role === 'client') state.clients.set(event.pid, { program: event.program, connects: 0, requests: 0, answered: 0, lost: 0 })
+    if (event.role === 'client') state.clients.set(event.pid, { program: event.program, connects: 0, requests: 0, asking: new Set(), answered: 0, lost: 0 })
     if (event.role !== 'main') return
     Object.assign(state, new_state(), { program: event.program, main: new_process(event.pid), dropped: state.dropped })
   },
@@ -158,6 +164,7 @@ const changes = {
     const client = state.clients.get(event.pid)
     if (client) ++client.connects
     if (event.conn === null) return
+    client?.asking.delete(event.conn) // a port that is used again
     const one = meet_anew(state, event.conn, event.t_us, known => known.connected !== null)
     one.connected = event.t_us
     if (one.place === '') one.place = 'queue'
@@ -234,10 +241,13 @@ const changes = {
 
   request(state, event) {
     const client = state.clients.get(event.pid)
-    if (client) ++client.requests
+    if (!client) return
+    ++client.requests
+    if (client.asking.size < most_connections) client.asking.add(event.conn)
   },
 
   response(state, event) {
+    state.clients.get(event.pid)?.asking.delete(event.conn)
     const worker = worker_of(state, event.pid)
     if (!worker) return
     ++worker.answers
@@ -288,7 +298,8 @@ const changes = {
 
   stop(state, event) {
     const client = state.clients.get(event.pid)
-    if (client) add_up(state.ended, client)
+    // One that ends by itself has an answer to each, or has told that there is none.
+    if (client) add_up(state.ended, client, event.code <= 1 ? 0 : waits_on(state, client))
     state.clients.delete(event.pid)
     if (event.pid === state.main?.pid) end_main(state, event, `exit ${event.code}`, 'stopped')
   },
