@@ -173,7 +173,7 @@ test('a worker that is killed has a successor with another PID, and each client 
 }))
 
 test('on connections that are kept, what a killed worker leaves is asked again, and counted once', () => with_recorded_page(async (page, file) => {
-  await choose(page, 'http_cluster', { workers: 1, delay: 100 })
+  await choose(page, 'http_cluster', { workers: 1, delay: 250 })
   await workers_shown(page, 1)
   await page.waitForFunction(() => /\d/.test(document.querySelector('.kernel .port').textContent))
   await page.fill('[name=concurrency]', '40')
