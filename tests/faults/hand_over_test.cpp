@@ -15,7 +15,6 @@ using std::vector;
 
 namespace {
 
-// From a worker's death to the end of the client's waiting.
 // From a death to the end of a client's waiting: less than what would end it otherwise, the 2.25 s
 // of grace. How long it is on a quiet machine is the bench's matter.
 constexpr milliseconds at_once{2000};
