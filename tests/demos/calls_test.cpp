@@ -6,7 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -80,13 +79,7 @@ protected:
     const string file;
 
 private:
-    static std::size_t sockets(pid_t process)
-    {
-        return static_cast<std::size_t>(
-            std::ranges::count_if(descriptors(process), [](const auto& descriptor) {
-                return descriptor.second.starts_with("socket:");
-            }));
-    }
+    static std::size_t sockets(pid_t process) { return descriptor_kinds(process)["socket"]; }
 
     std::size_t its_sockets_ = 0; // of the worker, when it serves nobody
 
