@@ -37,21 +37,20 @@ void primary::state::query_server(const member_ptr& worker, const message& asked
         worker->exited_after_disconnect)
         return; // on its way out; Node does not answer either
     const auto& wanted = asked.server;
-    if (wanted.is_udp()) {
+    const auto say = [&](const std::string& what) {
         if (pool->given().log)
-            pool->given().log("worker " + std::to_string(worker->child->pid()) +
-                              " asks for a UDP socket, which this cluster does not share: "
-                              "ENOTSUP");
+            pool->given().log("worker " + std::to_string(worker->child->pid()) + " asks for " +
+                              what);
+    };
+    if (wanted.is_udp()) {
+        say("a UDP socket, which this cluster does not share: ENOTSUP");
         return refuse(worker, asked, std::make_error_code(std::errc::not_supported));
     }
     const auto key = wanted.key();
     if (worker->keys.contains(key)) // Node's primary dies of that (a failed assertion)
         return refuse(worker, asked, std::make_error_code(std::errc::address_in_use));
     if (worker->keys.size() >= max_servers_of_a_worker) {
-        if (pool->given().log)
-            pool->given().log("worker " + std::to_string(worker->child->pid()) +
-                              " asks for more than " + std::to_string(max_servers_of_a_worker) +
-                              " servers at once: EMFILE");
+        say("more than " + std::to_string(max_servers_of_a_worker) + " servers at once: EMFILE");
         return refuse(worker, asked, std::make_error_code(std::errc::too_many_files_open));
     }
     worker->closed.erase(key);
